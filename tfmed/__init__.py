@@ -1,0 +1,26 @@
+"""tfmed: a TensorFlow/Keras model zoo for medical images.
+
+Submodules are imported when first used, so that ``import tfmed`` costs next to nothing.
+"""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+__version__ = "0.1.0"
+
+# In a checkout, zoo/ and tools/ lie beside this folder; installed, they lie inside it.
+_root = Path(__file__).resolve().parent.parent
+if (_root / "setup.py").is_file():
+    __path__.append(str(_root))
+
+
+def __getattr__(name: str) -> Any:
+    if name == "predict":
+        return importlib.import_module("tfmed.inference").predict
+    try:
+        return importlib.import_module(f"tfmed.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != f"tfmed.{name}":
+            raise
+        raise AttributeError(f"module 'tfmed' has no attribute {name!r}") from None

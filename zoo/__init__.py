@@ -1,0 +1,1 @@
+"""The model zoo: builders, cards and weights, found by name."""
