@@ -1,1 +1,11 @@
-"""The model zoo: builders, cards and weights, found by name."""
+"""The model zoo: builders, cards and weights, found by name.
+
+``list`` and ``card`` answer without TensorFlow; ``get`` imports it.
+"""
+
+from tfmed.zoo.cards import Card
+from tfmed.zoo.models import get
+from tfmed.zoo.registry import card, register
+from tfmed.zoo.registry import names as list
+
+__all__ = ["Card", "card", "get", "list", "register"]

@@ -1,0 +1,108 @@
+"""From a name to a Keras model with its weights."""
+
+import copy
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tfmed.errors import TfmedError
+from tfmed.zoo import weights as weights_files
+from tfmed.zoo.cards import validate
+from tfmed.zoo.registry import find
+
+if TYPE_CHECKING:
+    import keras
+
+
+def get(
+    name: str,
+    weights: str | Path | None = "default",
+    variant: str | None = None,
+    modalities: Iterable[str] | None = None,
+    **overrides: Any,
+) -> "keras.Model":
+    """Builds a model of the zoo and loads its weights.
+
+    Args:
+        name: a name of ``tfmed.zoo.list()``.
+        weights: ``"default"``, a tag in the card, the path of a ``.weights.h5`` file, or None for a fresh
+            initialisation. Files of the card are verified by sha256 before they are read.
+        variant: a variant in the card; None means the one that the weights are of, else the card's first.
+        modalities: those that will be fed, as channels in this order; None means all of the card.
+            The weights are the same for every subset.
+        **overrides: builder arguments to take instead of those under the variant's ``config``.
+
+    Raises:
+        TfmedError: an unknown name, variant, tag, modality or override (the known ones are named); weights
+            that are missing, damaged, or do not fit the model; a network that cannot be reached.
+    """
+    entry = find(name)
+    card = entry.read_card()
+    validate(card, origin=name)
+    if variant is not None and variant not in card["variants"]:
+        known = ", ".join(card["variants"])
+        raise TfmedError(f"{name} has no variant {variant!r}. Known: {known}.")
+    tag = _tag(card, weights, variant)
+    variant = variant or _variant_of(card, tag)
+    _check_overrides(card, variant, overrides)
+    fed = _modalities(card, modalities)
+    path = Path(weights) if weights is not None and tag is None else None
+    if tag is not None:
+        path = weights_files.obtain(card["weights"][tag], entry.folder)
+    elif path is not None and not path.is_file():
+        raise TfmedError(f"No weights file {path}.")
+    model = entry.load_builder()(copy.deepcopy(dict(card)), variant, fed, **overrides)
+    if path is not None:
+        _load(model, path, f"variant {variant!r} of {name}")
+    return model
+
+
+def _tag(card: Mapping[str, Any], weights: str | Path | None, variant: str | None) -> str | None:
+    """The tag that is meant; None for a path or for no weights."""
+    if weights is None or isinstance(weights, Path):
+        return None
+    if "/" in weights or weights.endswith(".h5"):
+        return None
+    return weights_files.tag_of(card, weights, variant)
+
+
+def _variant_of(card: Mapping[str, Any], tag: str | None) -> str:
+    tag = tag or card["default_weights"]
+    return card["weights"][tag]["variant"] if tag else next(iter(card["variants"]))
+
+
+def _check_overrides(card: Mapping[str, Any], variant: str, overrides: Mapping[str, Any]) -> None:
+    known = card["variants"][variant]["config"]
+    unknown = [name for name in overrides if name not in known]
+    if unknown:
+        raise TfmedError(
+            f"Variant {variant!r} of {card['name']} takes no {', '.join(map(repr, unknown))}. "
+            f"Known: {', '.join(sorted(known))}."
+        )
+
+
+def _modalities(card: Mapping[str, Any], modalities: Iterable[str] | None) -> tuple[str, ...]:
+    inputs = card["inputs"]["modalities"]
+    known = tuple(item["name"] for item in inputs)
+    if modalities is None:
+        return known
+    fed = (modalities,) if isinstance(modalities, str) else tuple(modalities)
+    required = [item["name"] for item in inputs if not item["may_be_missing"] and item["name"] not in fed]
+    if not fed or len(set(fed)) < len(fed) or not set(fed) <= set(known):
+        raise TfmedError(
+            f"{card['name']} takes each of its modalities at most once, and at least one. "
+            f"Received: modalities={fed}. Known: {', '.join(known)}."
+        )
+    if required:
+        raise TfmedError(
+            f"{card['name']} cannot do without {', '.join(required)}. Received: modalities={fed}."
+        )
+    return fed
+
+
+def _load(model: "keras.Model", path: Path, what: str) -> None:
+    try:
+        model.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise TfmedError(f"The weights in {path} do not fit {what}, or are damaged: {first_line}") from error
