@@ -1,0 +1,61 @@
+"""BraTS 2017 to 2021: NIfTI files named after their case, labels 1, 2 and 4."""
+
+import csv
+import re
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from tfmed.datasets.case import Case
+from tfmed.datasets.layout import Layout, Part
+
+CASE = r"(?P<case>brats(?:17|18|19|20|2021)_[^/]+?)"
+FILE = re.compile(CASE + r"_(?P<role>flair|t1ce|t1|t2|seg)\.nii(\.gz)?", re.I)
+# The labels of BraTS20_Training_355 bear the name that they had at their source.
+STRAY_LABELS = re.compile(r"w39_1998\.09\.19_segm\.nii(\.gz)?", re.I)
+TIMEPOINT = re.compile(r"(?P<patient>brats1[789]_.+_.+)_(?P<timepoint>\d+)", re.I)
+ROLES = {"t1ce": "t1c", "seg": "labels"}
+
+
+def part(path: PurePosixPath) -> Part | None:
+    """.../HGG/Brats18_TCIA01_131_1/Brats18_TCIA01_131_1_t1ce.nii.gz, BraTS2021_00000/BraTS2021_00000_seg.nii.gz"""
+    folder = path.parent
+    found = FILE.fullmatch(path.name)
+    if found:
+        case, role = found["case"], found["role"].lower()
+    elif STRAY_LABELS.fullmatch(path.name) and re.fullmatch(CASE, folder.name, re.I):
+        case, role = folder.name, "seg"
+    else:
+        return None
+    person = TIMEPOINT.fullmatch(case)
+    return Part(
+        group=f"{folder}/{case.lower()}",
+        role=ROLES.get(role, role),
+        id=case,
+        patient=person["patient"] if person else case,
+        timepoint=person["timepoint"] if person else None,
+        diagnosis=next((name.upper() for name in folder.parts if name.upper() in ("HGG", "LGG")), None),
+    )
+
+
+def grades(root: Path, cases: list[Case]) -> list[Case]:
+    """The grade of each case from name_mapping.csv, where folders don't tell it (2020)."""
+    table: dict[str, str] = {}
+    for path in sorted(root.rglob("*name_mapping*.csv")):
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            for row in csv.DictReader(file):
+                name = next((row[key] for key in row if key and key.lower().startswith("brats_2020")), None)
+                grade = next((row[key] for key in row if key and key.lower() == "grade"), None)
+                if name and grade:
+                    table[name.lower()] = grade.upper()
+    return [replace(case, diagnosis=case.diagnosis or table.get(case.id.lower())) for case in cases]
+
+
+LAYOUT = Layout(
+    "brats2018",
+    "BraTS 2017 to 2021",
+    part,
+    ("flair", "t1", "t1c", "t2"),
+    edition="brats2018",
+    one_grid=True,
+    finish=grades,
+)
