@@ -47,8 +47,8 @@ def _inputs(inputs: Mapping[str, Any]) -> Iterator[str]:
 def _outputs(outputs: Mapping[str, Any]) -> Iterator[str]:
     yield outputs["description"]
     for item in outputs["classes"]:
-        editions = "; ".join(f"{edition} {values}" for edition, values in item["labels"].items())
-        yield f"{item['id']} {item['name']} ({item['title']}), {item['colour']}; labels: {editions}"
+        editions = "; ".join(f"{edition} {values}" for edition, values in item["values"].items())
+        yield f"{item['id']} {item['name']} ({item['title']}), {item['colour']}; label values: {editions}"
 
 
 def _variants(variants: Mapping[str, Any]) -> Iterator[str]:
