@@ -25,10 +25,12 @@ def gather(
 ) -> Study:
     """A study of volumes whose grids may differ.
 
-    ``reference`` names the modality whose grid the study gets (the first by default). A volume on the same grid up
-    to axis order and flips is turned to it exactly. Any other grid is an error that states both, unless
+    ``reference`` names the modality whose grid the study gets (the first by default). A volume on the same
+    grid up to axis order and flips is turned to it exactly. Any other grid is an error that states both,
+    unless
 
-    - ``one_grid`` (the dataset promises one voxel grid a case) and shape, spacing and orientation agree: then the
+    - ``one_grid`` (the dataset promises one voxel grid a case) and shape, spacing and orientation agree: then
+      the
       reference's origin is taken,
     - ``resample``: then it is interpolated at the reference's voxels (linear; labels and mask nearest).
 
@@ -45,14 +47,17 @@ def gather(
         if fitted is None:
             raise TfmedError(
                 f"study {case_id}: {name} and {other_name} are on two grids: "
-                f"{describe_grid(target.shape, target.affine)} and {describe_grid(volume.shape, volume.affine)}; "
+                f"{describe_grid(target.shape, target.affine)} and "
+                f"{describe_grid(volume.shape, volume.affine)}; "
                 "resampling one onto the other must be allowed explicitly"
             )
         if how:
             done[other_name] = how
         return fitted
 
-    on_grid = {name: target} | {other: fit(other, volume) for other, volume in images.items() if other != name}
+    on_grid = {name: target} | {
+        other: fit(other, volume) for other, volume in images.items() if other != name
+    }
     return Study(
         case_id,
         {key: on_grid[key] for key in images} if name == next(iter(images)) else on_grid,

@@ -1,8 +1,8 @@
 """Affines, orientations and grids: pure functions on arrays.
 
 Everywhere ``affine`` is a 4x4 float64 matrix that takes an array index (i, j, k, 1) to world millimetres in
-RAS+ (x to the right, y to the front, z up). The index of a voxel is its centre. Arrays are indexed [x, y, z] in
-the order of their file; ``shape`` is the length of the three axes. Points are [..., 3].
+RAS+ (x to the right, y to the front, z up). The index of a voxel is its centre. Arrays are indexed [x, y, z]
+in the order of their file; ``shape`` is the length of the three axes. Points are [..., 3].
 """
 
 from itertools import permutations, product
@@ -50,8 +50,8 @@ def orientation(affine: np.ndarray) -> tuple[tuple[int, int, int], tuple[int, in
     """How the array axes lie in the world.
 
     Returns (axes, signs), both by world axis: ``axes[w]`` is the array axis closest to world axis w (0 right,
-    1 front, 2 up) and ``signs[w]`` is +1 where its index grows along w, else -1. Closest: the one-to-one assignment
-    with the greatest sum of absolute cosines; of equals the first in lexicographic order.
+    1 front, 2 up) and ``signs[w]`` is +1 where its index grows along w, else -1. Closest: the one-to-one
+    assignment with the greatest sum of absolute cosines; of equals the first in lexicographic order.
     """
     linear = np.asarray(affine, np.float64)[:3, :3]
     cosines = linear / np.linalg.norm(linear, axis=0)
@@ -74,7 +74,7 @@ def axis_codes(affine: np.ndarray) -> str:
 def reorient(
     array: np.ndarray, affine: np.ndarray, axes: tuple[int, int, int], signs: tuple[int, int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Permute and flip without resampling: axis w of the result is axis ``axes[w]``, reversed where signs[w] is -1.
+    """Permute and flip: axis w of the result is axis ``axes[w]``, reversed where ``signs[w]`` is -1.
 
     The array is a view; the affine follows, so that every voxel keeps its place in the world.
     """
@@ -124,20 +124,32 @@ def same_grid(
 def isotropic_grid(shape: Shape, affine: np.ndarray, spacing: float = 1.0) -> tuple[Shape, np.ndarray]:
     """The grid of ``spacing`` mm along the same axes that covers the same box, voxel edge to voxel edge.
 
-    Axes keep their directions (oblique stays oblique); lengths are rounded to whole voxels and the box's centre is
-    kept. A grid that has this spacing already, within a thousandth of a voxel over its length, is returned as it is.
+    Axes keep their directions (oblique stays oblique, axes that aren't at right angles become the nearest that
+    are); lengths are rounded to whole voxels and the box's centre is kept. A grid that has this spacing
+    already, within a thousandth of a voxel over its length, is returned as it is.
     """
     affine = np.asarray(affine, np.float64)
-    old = np.array(spacing_mm(affine))
-    if (np.abs(old - spacing) * np.array(shape) <= GRID_TOLERANCE_VOXELS * spacing).all():
+    directions = nearest_rotation(affine)
+    step = directions.T @ affine[:3, :3]
+    if (np.abs(step - spacing * np.eye(3)) * np.array(shape) <= GRID_TOLERANCE_VOXELS * spacing).all():
         return shape, affine
-    x, y, z = (max(1, round(float(length * step / spacing))) for length, step in zip(shape, old, strict=True))
-    new_shape = (x, y, z)
-    new = np.eye(4)
-    new[:3, :3] = affine[:3, :3] / old * spacing
+    edges = (corners(shape) - (np.array(shape) - 1) / 2) + np.sign(corners(shape) - 0.25) / 2
+    x, y, z = (max(1, round(float(extent) / spacing)) for extent in np.ptp(edges @ step.T, axis=0))
+    result = np.eye(4)
+    result[:3, :3] = directions * spacing
     centre = apply(affine, (np.array(shape) - 1) / 2)
-    new[:3, 3] = centre - new[:3, :3] @ ((np.array(new_shape) - 1) / 2)
-    return new_shape, new
+    result[:3, 3] = centre - result[:3, :3] @ ((np.array((x, y, z)) - 1) / 2)
+    return (x, y, z), result
+
+
+def nearest_rotation(affine: np.ndarray) -> np.ndarray:
+    """The orthogonal 3x3 matrix nearest to the directions of the array axes (polar decomposition).
+
+    A mirrored grid stays mirrored: the determinant keeps its sign.
+    """
+    linear = np.asarray(affine, np.float64)[:3, :3]
+    left, _, right = np.linalg.svd(linear / np.linalg.norm(linear, axis=0))
+    return left @ right
 
 
 def resample(
@@ -150,9 +162,10 @@ def resample(
 ) -> np.ndarray:
     """Values of ``array`` [x, y, z] at the voxel centres of the target grid.
 
-    Within the outer half voxel the border value is continued; farther outside the result is ``fill``. ``linear``
-    gives float32 (float64 for float64), ``nearest`` keeps the dtype. Along an axis that gets coarser than its voxels
-    ``linear`` first averages over the new voxel's width (a box filter), so that fine detail doesn't alias.
+    Within the outer half voxel the border value is continued; farther outside the result is ``fill``.
+    ``linear`` gives float32 (float64 for float64), ``nearest`` keeps the dtype. Along an axis that gets
+    coarser than its voxels ``linear`` first averages over the new voxel's width (a box filter), so that fine
+    detail doesn't alias.
     """
     from scipy import ndimage
 
@@ -169,14 +182,18 @@ def resample(
     return _sample(work, to_index, shape, order, fill)
 
 
-def _sample(
-    array: np.ndarray, to_index: np.ndarray, shape: Shape, order: int, fill: float
-) -> np.ndarray:
-    """Sample at ``to_index`` of every target voxel; the border is continued by half a voxel, then comes ``fill``."""
+def _sample(array: np.ndarray, to_index: np.ndarray, shape: Shape, order: int, fill: float) -> np.ndarray:
+    """Sample at ``to_index`` of every target voxel; farther than half a voxel outside comes ``fill``."""
     from scipy import ndimage
 
     out = ndimage.affine_transform(
-        array, to_index[:3, :3], to_index[:3, 3], output_shape=shape, order=order, mode="nearest", prefilter=False
+        array,
+        to_index[:3, :3],
+        to_index[:3, 3],
+        output_shape=shape,
+        order=order,
+        mode="nearest",
+        prefilter=False,
     )
     # The place in the source of a target voxel is a sum of one term an axis: no grid of coordinates is built.
     i, j, k = np.ogrid[: shape[0], : shape[1], : shape[2]]

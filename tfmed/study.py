@@ -20,7 +20,7 @@ def describe_grid(shape: tuple[int, ...], affine: np.ndarray) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Volume:
-    """An array [x, y, z] in the order of its file, and the affine (4x4 float64) from its index to world mm, RAS+."""
+    """An array [x, y, z] in its file's order, and the affine (4x4 float64) from its index to world mm, RAS+."""
 
     array: np.ndarray
     affine: np.ndarray
@@ -53,7 +53,7 @@ class Volume:
         return replace(self, array=array, affine=self.affine if affine is None else affine)
 
     def canonical(self) -> Self:
-        """The closest RAS+ orientation: axes permuted and flipped, nothing interpolated; the array is a view."""
+        """The closest RAS+ orientation: axes permuted and flipped, nothing interpolated, the array a view."""
         return self.with_array(*geometry.canonical(self.array, self.affine))
 
     def same_grid(self, other: "Volume") -> bool:
@@ -67,7 +67,7 @@ class Volume:
         return self.with_array(array, affine)
 
     def isotropic(self, spacing: float = 1.0) -> Self:
-        """This volume on the grid of ``spacing`` mm that covers the same box; itself where it has that already."""
+        """This volume on the grid of ``spacing`` mm over the same box; itself where it is on such a one."""
         shape, affine = geometry.isotropic_grid(self.shape, self.affine, spacing)
         return self if affine is self.affine else self.resampled(shape, affine)
 
@@ -91,9 +91,9 @@ class LabelMap(Volume):
 class Study:
     """The modalities of one person at one time, all on one grid.
 
-    ``images`` by canonical modality name (lower case: "flair", "t1", "t1c", "t2", ...), ``labels`` and the brain
-    ``mask`` (non-zero inside) on the same grid. TfmedError where grids differ by more than a thousandth of a voxel;
-    ``tfmed.gather`` is what brings volumes of several grids together.
+    ``images`` by canonical modality name (lower case: "flair", "t1", "t1c", "t2", ...), ``labels`` and the
+    brain ``mask`` (non-zero inside) on the same grid. TfmedError where grids differ by more than a thousandth
+    of a voxel; ``tfmed.gathering.gather`` is what brings volumes of several grids together.
     """
 
     case_id: str
@@ -111,7 +111,9 @@ class Study:
         reference = self.reference
         for name, volume in self.volumes().items():
             if not reference.same_grid(volume):
-                raise TfmedError(f"study {self.case_id}: {_two_grids(self.modalities[0], reference, name, volume)}")
+                raise TfmedError(
+                    f"study {self.case_id}: {_two_grids(self.modalities[0], reference, name, volume)}"
+                )
 
     @property
     def modalities(self) -> tuple[str, ...]:

@@ -15,16 +15,16 @@ def part(path: PurePosixPath) -> Part | None:
     if not found:
         return None
     folders = [name for name in path.parts[:-1] if not name.lower().startswith("vsd.")]
-    if not folders:
-        return None
     case = folders[-1]
     person = PATIENT.fullmatch(case)
+    patient = person["patient"] if person else case
     grade = next((name.upper() for name in folders if name.upper() in ("HGG", "LGG")), None)
     return Part(
         group="/".join(folders),
         role=found["image"].lower() if found["image"] else "labels",
         id=case,
-        patient=person["patient"] if person else case,
+        # HGG and LGG number their patients apart: brats_2013_pat0001 is one person here, another there.
+        patient=f"{grade}/{patient}" if grade else patient,
         timepoint=person["timepoint"] if person else None,
         diagnosis=grade,
         rank=0 if found["more"] else 1,

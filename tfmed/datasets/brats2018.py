@@ -17,7 +17,7 @@ ROLES = {"t1ce": "t1c", "seg": "labels"}
 
 
 def part(path: PurePosixPath) -> Part | None:
-    """.../HGG/Brats18_TCIA01_131_1/Brats18_TCIA01_131_1_t1ce.nii.gz, BraTS2021_00000/BraTS2021_00000_seg.nii.gz"""
+    """HGG/Brats18_TCIA01_131_1/Brats18_TCIA01_131_1_t1ce.nii.gz, or without the grade's folder."""
     folder = path.parent
     found = FILE.fullmatch(path.name)
     if found:

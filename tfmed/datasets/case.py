@@ -10,9 +10,9 @@ from tfmed.study import LabelMap, Study, Volume
 class Case:
     """One person at one time: modality names to files, and where the dataset says so labels and diagnosis.
 
-    ``edition`` is the meaning of the label values. ``one_grid`` is true where the dataset promises that all files
-    of a case share one voxel grid, so that an origin which differs between them is a slip of the header.
-    ``indices`` names the volume to take from files that hold several.
+    ``edition`` is the meaning of the label values. ``one_grid`` is true where the dataset promises that all
+    files of a case share one voxel grid, so that an origin which differs between them is a slip of the
+    header. ``indices`` names the volume to take from files that hold several.
     """
 
     id: str
@@ -29,8 +29,9 @@ class Case:
     def load(self, resample: bool = False) -> Study:
         """Read all files into a study.
 
-        Files on other grids than the first modality's are an error that states both, unless ``resample`` allows to
-        bring them onto it (linear; labels nearest); the study's ``provenance`` then says which were.
+        Files on other grids than the first modality's are an error that states both, unless ``resample``
+        allows to bring them onto it (linear; labels nearest); the study's ``provenance`` then says which
+        were.
         """
         from tfmed import io
         from tfmed.gathering import gather

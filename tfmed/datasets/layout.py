@@ -9,8 +9,8 @@ from tfmed.datasets.case import Case
 
 @dataclass(frozen=True)
 class Part:
-    """One file's place in a case. ``role`` is a modality's name, "labels" or "mask"; of equal roles the lowest
-    ``rank`` is taken. Parts with one ``group`` make one case."""
+    """One file's place in a case. ``role`` is a modality's name, "labels" or "mask"; of equal roles the
+    lowest ``rank`` is taken. Parts with one ``group`` make one case."""
 
     group: str
     role: str
@@ -25,9 +25,10 @@ class Part:
 class Layout:
     """A dataset by its layout.
 
-    ``part`` says what the file at a path relative to the root is, or None. ``edition`` is the meaning of its label
-    values, ``modalities`` the order in which a case lists them. ``one_grid``: see ``Case``. ``finish`` may complete
-    or drop assembled cases from tables under the root; it returns a reason to skip instead of a case.
+    ``part`` says what the file at a path is, or None; the path begins with the root's own name. ``edition``
+    is the meaning of its label values, ``modalities`` the order in which a case lists them. ``one_grid``: see
+    ``Case``. ``finish`` may complete or drop assembled cases from tables under the root; it returns a reason
+    to skip instead of a case.
     """
 
     name: str

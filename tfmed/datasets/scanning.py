@@ -3,10 +3,11 @@
 import importlib
 import os
 import pkgutil
-from collections import defaultdict
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from tfmed.datasets.case import Case
 from tfmed.datasets.layout import Layout, Part
@@ -27,8 +28,18 @@ class Report:
 
     root: Path
     dataset: str
+    title: str
     cases: list[Case]
     skipped: list[Skipped]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything as plain values that JSON can hold."""
+        return {
+            "root": str(self.root),
+            "dataset": self.dataset,
+            "cases": [_plain(asdict(case)) for case in self.cases],
+            "skipped": [_plain(asdict(entry)) for entry in self.skipped],
+        }
 
 
 @cache
@@ -56,21 +67,25 @@ def report(root: str | Path, dataset: str | None = None) -> Report:
         raise TfmedError(f"{root} is not a folder; the root of a dataset is needed")
     files = _files(root)
     layout = _named(dataset) if dataset else _recognised(root, files)
-    parts = {path: layout.part(path) for path in files}
+    parts = {path: layout.part(root.resolve().name / path) for path in files}
     cases, skipped = _assembled(root, layout, {path: part for path, part in parts.items() if part})
     if not cases:
         reasons = f" ({skipped[0].path}: {skipped[0].reason})" if skipped else ""
         raise TfmedError(f"{root} holds no case of {layout.title}{reasons}")
     stray = [Skipped(root / path, f"no file of {layout.title}") for path, part in parts.items() if not part]
     finished = sorted(layout.finish(root, cases), key=lambda case: case.id)
-    return Report(root, layout.name, finished, sorted(skipped + stray, key=lambda entry: entry.path))
+    left_out = sorted(skipped + stray, key=lambda entry: entry.path)
+    return Report(root, layout.name, layout.title, finished, left_out)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    return str(value) if isinstance(value, Path) else value
 
 
 def _files(root: Path) -> list[PurePosixPath]:
-    """Every file under the root, relative to it, in sorted order; hidden ones and those of macOS archives left out.
-
-    The root's own name comes along as the first part, as layouts may tell by it.
-    """
+    """Every file under the root, relative to it and sorted; hidden ones and macOS's shadows left out."""
     found = []
     for folder, subfolders, names in os.walk(root, followlinks=True):
         subfolders[:] = sorted(name for name in subfolders if name != "__MACOSX" and not name.startswith("."))
@@ -81,13 +96,18 @@ def _files(root: Path) -> list[PurePosixPath]:
 
 def _named(dataset: str) -> Layout:
     if dataset not in datasets():
-        raise TfmedError(f"there is no dataset of this name. Received: {dataset}. Known: {', '.join(datasets())}")
+        raise TfmedError(
+            f"there is no dataset of this name. Received: {dataset}. Known: {', '.join(datasets())}"
+        )
     return datasets()[dataset]
 
 
 def _recognised(root: Path, files: list[PurePosixPath]) -> Layout:
     """The layout that knows the most files."""
-    known = {name: sum(layout.part(path) is not None for path in files) for name, layout in datasets().items()}
+    known = {
+        name: sum(layout.part(root.resolve().name / path) is not None for path in files)
+        for name, layout in datasets().items()
+    }
     most = max(known.values(), default=0)
     best = [name for name, count in known.items() if count == most]
     if most == 0:
@@ -139,10 +159,15 @@ def _case(layout: Layout, part: Part, chosen: dict[str, Path]) -> Case:
 
 
 def _unique(cases: list[Case]) -> list[Case]:
-    """Ids told apart by a number where folders repeat them, in order of their paths."""
-    seen: dict[str, int] = defaultdict(int)
+    """Ids that repeat get their diagnosis in front (BRATS 2015 numbers HGG and LGG apart), then a number."""
+    often = Counter(case.id for case in cases)
+    named = [
+        replace(case, id=f"{case.diagnosis}_{case.id}") if often[case.id] > 1 and case.diagnosis else case
+        for case in cases
+    ]
+    seen: Counter[str] = Counter()
     result = []
-    for case in cases:
+    for case in named:
         seen[case.id] += 1
         result.append(case if seen[case.id] == 1 else replace(case, id=f"{case.id}-{seen[case.id]}"))
     return result

@@ -10,15 +10,13 @@ TEST_FRACTION = 0.2
 VALIDATION_FRACTION = 0.1
 
 
-def split(
-    cases: Iterable[Case], folds: int | None = None, fold: int | None = None
-) -> dict[str, list[Case]]:
+def split(cases: Iterable[Case], folds: int | None = None, fold: int | None = None) -> dict[str, list[Case]]:
     """Cases by "train", "val" and "test"; all cases of a patient are in one part.
 
-    A patient's part depends on nothing but the dataset's and the patient's name. Without folds each patient is in
-    test with a probability of 0.2; with ``folds`` of K each patient belongs to one of K equally likely folds and
-    ``fold`` (0..K-1) is the test part. Of the other patients each is in val with a probability of 0.1. Parts of few
-    cases may well be empty.
+    A patient's part depends on nothing but the dataset's and the patient's name. Without folds each patient
+    is in test with a probability of 0.2; with ``folds`` of K each patient belongs to one of K equally likely
+    folds and ``fold`` (0..K-1) is the test part. Of the other patients each is in val with a probability of
+    0.1. Parts of few cases may well be empty.
     """
     if (folds is None) != (fold is None) or (folds is not None and not 0 <= (fold or 0) < folds):
         raise TfmedError(f"folds K go with a fold from 0 to K - 1. Received: folds={folds}, fold={fold}")

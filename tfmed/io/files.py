@@ -25,9 +25,9 @@ def header(path: str | Path) -> Header:
 def load(path: str | Path, index: int | None = None) -> Volume:
     """The volume in a file: array [x, y, z] in the file's own order and dtype, affine to RAS+ mm.
 
-    ``index`` picks one volume of a file with a fourth axis, and is needed there. Intensities are scaled as the file
-    says (float32). NaN and infinite voxels are taken as 0, with a warning that counts them. Voxels of uncompressed
-    files of integers without scaling are mapped, and read when they are first used.
+    ``index`` picks one volume of a file with a fourth axis, and is needed there. Intensities are scaled as
+    the file says (float32). NaN and infinite voxels are taken as 0, with a warning that counts them. Voxels
+    of uncompressed files of integers without scaling are mapped, and read when they are first used.
 
     TfmedError for whatever isn't a readable scalar volume, in one sentence that names the file.
     """
@@ -67,8 +67,8 @@ def load_labels(path: str | Path, edition: str | None = None, index: int | None 
 def save(volume: Volume, path: str | Path, format: str | None = None) -> None:
     """Write a volume in the format of the path's ending (or ``format``, where formats share one).
 
-    Files are written into a folder beside and then renamed, so nothing half-written is left. TfmedError where the
-    format cannot hold the dtype or, like a sheared grid in MetaImage, the affine.
+    Files are written into a folder beside and then renamed, so nothing half-written is left. TfmedError where
+    the format cannot hold the dtype or, like a sheared grid in MetaImage, the affine.
     """
     path = Path(path)
     entry = formats().get(format) if format else format_to_write(path)
@@ -78,7 +78,10 @@ def save(volume: Volume, path: str | Path, format: str | None = None) -> None:
     if not path.parent.is_dir():
         raise TfmedError(f"{path} can't be written: its folder doesn't exist")
     array = volume.array.view(np.uint8) if volume.dtype == np.bool_ else volume.array
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".tfmed-") as beside, _one_sentence(path, "write"):
+    with (
+        tempfile.TemporaryDirectory(dir=path.parent, prefix=".tfmed-") as beside,
+        _one_sentence(path, "write"),
+    ):
         entry.write(array, volume.affine, Path(beside) / path.name)
         written = sorted(Path(beside).iterdir(), key=lambda file: file.name == path.name)
         for file in written:
@@ -86,15 +89,24 @@ def save(volume: Volume, path: str | Path, format: str | None = None) -> None:
 
 
 def ending_of(path: str | Path) -> str:
-    """The ending under which a label map goes back beside this input: ".nii.gz" for NIfTI, ".mha" for MetaImage...
+    """The ending under which a label map goes back beside this input: ".nii.gz" for NIfTI, ".mha" for
+    MetaImage...
 
-    A single file where the format allows one; NIfTI for formats that are only read (a DICOM series, a folder).
+    A single file where the format allows one; NIfTI for formats that are only read (a DICOM series, a
+    folder).
     """
     path = Path(path)
     ending = ending_in(path)
     if path.is_dir() or ending is None:
         return ".nii.gz"
-    names = {".hdr": ".hdr", ".img": ".hdr", ".mha": ".mha", ".mhd": ".mha", ".nrrd": ".nrrd", ".nhdr": ".nrrd"}
+    names = {
+        ".hdr": ".hdr",
+        ".img": ".hdr",
+        ".mha": ".mha",
+        ".mhd": ".mha",
+        ".nrrd": ".nrrd",
+        ".nhdr": ".nrrd",
+    }
     return names.get(ending, ".nii.gz")
 
 
@@ -128,7 +140,7 @@ def _check_header(found: Header, path: Path) -> None:
         raise TfmedError(f"{path} holds complex numbers, a scalar image is needed (take the magnitude first)")
     if found.dtype.names or found.dtype.kind not in "iuf":
         raise TfmedError(f"{path} holds colours or vectors, a scalar image is needed")
-    if not 2 <= len(found.shape) or min(found.shape) < 1:
+    if not len(found.shape) >= 2 or min(found.shape) < 1:
         raise TfmedError(f"{path} claims axes of lengths {found.shape}, a volume has three of at least 1")
     check_affine(found.affine)
 
@@ -142,8 +154,8 @@ def _checked_index(found: Header, path: Path, index: int | None) -> int | None:
         return None
     if index is None or not 0 <= index < found.shape[3]:
         raise TfmedError(
-            f"{path} holds {found.shape[3]} volumes {found.shape}, name one by index=0..{found.shape[3] - 1}. "
-            f"Received: index={index}"
+            f"{path} holds {found.shape[3]} volumes {found.shape}, name one by index=0 to "
+            f"{found.shape[3] - 1}. Received: index={index}"
         )
     return index
 

@@ -17,8 +17,8 @@ from tfmed.geometry import Shape
 class Header:
     """What a file says of itself before any voxel is read.
 
-    ``shape`` has the file's own number of axes (trailing axes of length 1 beyond the third removed), ``affine`` is
-    index to RAS+ mm, ``dtype`` that of the array that reading gives.
+    ``shape`` has the file's own number of axes (trailing axes of length 1 beyond the third removed),
+    ``affine`` is index to RAS+ mm, ``dtype`` that of the array that reading gives.
     """
 
     shape: tuple[int, ...]
@@ -30,10 +30,10 @@ class Header:
 class Format:
     """One file format. The functions take the path of the header or only file.
 
-    ``endings`` in lower case with their dot, the first is the one written by default. ``owns`` says whether a file
-    with such an ending is of this format, from its first bytes where several formats share an ending. ``read`` gives
-    the voxels [x, y, z] of the volume at ``index`` along the fourth axis (None where there are only three).
-    ``write`` raises TfmedError for an affine or dtype that the format cannot hold.
+    ``endings`` in lower case with their dot, the first is the one written by default. ``owns`` says whether a
+    file with such an ending is of this format, from its first bytes where several formats share an ending.
+    ``read`` gives the voxels [x, y, z] of the volume at ``index`` along the fourth axis (None where there are
+    only three). ``write`` raises TfmedError for an affine or dtype that the format cannot hold.
     """
 
     name: str
@@ -56,7 +56,7 @@ def formats() -> dict[str, Format]:
 
 
 def ending_in(path: Path) -> str | None:
-    """The known ending of a file's name, in lower case (".nii.gz" rather than ".gz"); None where it is unknown."""
+    """The known ending of a file's name, in lower case (".nii.gz" rather than ".gz"), or None."""
     name = path.name.lower()
     known = {ending for entry in formats().values() for ending in entry.endings}
     return max((ending for ending in known if name.endswith(ending)), key=len, default=None)

@@ -1,7 +1,7 @@
 """What the formats that SimpleITK parses have in common.
 
-SimpleITK's arrays are [z, y, x] and its world is LPS (x to the left, y to the back). Both are turned here, and
-nowhere else, into [x, y, z] and RAS+.
+SimpleITK's arrays are [z, y, x] and its world is LPS (x to the left, y to the back). Both are turned here,
+and nowhere else, into [x, y, z] and RAS+.
 """
 
 from pathlib import Path
@@ -69,7 +69,7 @@ def _affine(spacing: tuple, origin: tuple, direction: tuple, dimension: int) -> 
     return LPS_TO_RAS @ lps
 
 
-def _reader(path: Path, image_io: str) -> Any:  # noqa: ANN401
+def _reader(path: Path, image_io: str) -> Any:
     import SimpleITK
 
     SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)
@@ -83,18 +83,27 @@ def _reader(path: Path, image_io: str) -> Any:  # noqa: ANN401
     return reader
 
 
-def _dtype(reader: Any) -> np.dtype:  # noqa: ANN401
+def _dtype(reader: Any) -> np.dtype:
     import SimpleITK
 
     if reader.GetNumberOfComponents() > 1:
-        pixel = np.dtype(np.complex64) if "complex" in SimpleITK.GetPixelIDValueAsString(reader.GetPixelID()) else None
+        pixel = (
+            np.dtype(np.complex64)
+            if "complex" in SimpleITK.GetPixelIDValueAsString(reader.GetPixelID())
+            else None
+        )
         return pixel or np.dtype([("components", "u1", (reader.GetNumberOfComponents(),))])
     kinds = {
-        SimpleITK.sitkUInt8: np.uint8, SimpleITK.sitkInt8: np.int8,
-        SimpleITK.sitkUInt16: np.uint16, SimpleITK.sitkInt16: np.int16,
-        SimpleITK.sitkUInt32: np.uint32, SimpleITK.sitkInt32: np.int32,
-        SimpleITK.sitkUInt64: np.uint64, SimpleITK.sitkInt64: np.int64,
-        SimpleITK.sitkFloat32: np.float32, SimpleITK.sitkFloat64: np.float64,
+        SimpleITK.sitkUInt8: np.uint8,
+        SimpleITK.sitkInt8: np.int8,
+        SimpleITK.sitkUInt16: np.uint16,
+        SimpleITK.sitkInt16: np.int16,
+        SimpleITK.sitkUInt32: np.uint32,
+        SimpleITK.sitkInt32: np.int32,
+        SimpleITK.sitkUInt64: np.uint64,
+        SimpleITK.sitkInt64: np.int64,
+        SimpleITK.sitkFloat32: np.float32,
+        SimpleITK.sitkFloat64: np.float64,
     }
     return np.dtype(kinds[reader.GetPixelID()])
 

@@ -26,7 +26,7 @@ def first_bytes(path: Path, count: int) -> bytes:
 
 
 def header_file(path: Path) -> Path:
-    """The header of a pair of ``.hdr`` and ``.img``, whichever of the two is named; other paths as they are."""
+    """The header of a pair, whichever of ``.hdr`` and ``.img`` is named; other paths as they are."""
     return _partner(path, ".img", ".hdr") if ".img" in path.name.lower() else path
 
 
@@ -34,10 +34,12 @@ def data_file(path: Path) -> Path:
     return _partner(path, ".hdr", ".img") if ".hdr" in path.name.lower() else path
 
 
-def open_image(kind: Any, path: Path) -> Any:  # noqa: ANN401
-    """A nibabel image of class ``kind`` with nothing but its header read, once its data is known to be there."""
+def open_image(kind: Any, path: Path) -> Any:
+    """A nibabel image of class ``kind``, only its header read; its file can hold what that claims."""
     image = kind.from_filename(header_file(path))
-    claimed = image.header.get_data_dtype().itemsize * math.prod(int(n) for n in image.header.get_data_shape())
+    claimed = image.header.get_data_dtype().itemsize * math.prod(
+        int(n) for n in image.header.get_data_shape()
+    )
     data = data_file(path)
     held = data.stat().st_size * (MOST_GZIP_RATIO if first_bytes_packed(data) else 1)
     if claimed > held or min(image.header.get_data_shape(), default=0) < 1:
@@ -53,11 +55,11 @@ def first_bytes_packed(path: Path) -> bool:
         return file.read(2) == b"\x1f\x8b"
 
 
-def header(image: Any) -> Header:  # noqa: ANN401
+def header(image: Any) -> Header:
     return Header(_squeezed(image.shape), np.asarray(image.affine, np.float64), _dtype(image))
 
 
-def voxels(image: Any, index: int | None) -> np.ndarray:  # noqa: ANN401
+def voxels(image: Any, index: int | None) -> np.ndarray:
     """The voxels of one volume, scaled as the header says, in native byte order."""
     proxy = image.dataobj
     spare = (0,) * (len(image.shape) - 4)
@@ -74,8 +76,8 @@ def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape
 
 
-def _dtype(image: Any) -> np.dtype:  # noqa: ANN401
-    """Of the array that is given: the stored one, float32 for scaled integers of up to 16 bits, else float64."""
+def _dtype(image: Any) -> np.dtype:
+    """The stored dtype; float32 for scaled integers of up to 16 bits, float64 for longer ones."""
     stored = image.header.get_data_dtype().newbyteorder("=")
     slope, inter = getattr(image.dataobj, "slope", 1), getattr(image.dataobj, "inter", 0)
     if stored.kind not in "iu" or (slope == 1 and inter == 0):
@@ -84,7 +86,7 @@ def _dtype(image: Any) -> np.dtype:  # noqa: ANN401
 
 
 def _partner(path: Path, mine: str, other: str) -> Path:
-    """The other file of a pair: the same name with the other ending, in whatever letter case and with or without .gz."""
+    """The other file of a pair: the same name with the other ending, in any letter case, gzipped or not."""
     stem = path.name[: path.name.lower().rindex(mine)].lower()
     wanted = {stem + other, stem + other + ".gz"}
     for file in path.parent.iterdir():

@@ -50,7 +50,7 @@ def owns(path: Path) -> bool:
     return start[344:348] in MAGIC or start[4:8] in MAGIC
 
 
-def _open(path: Path) -> Any:  # noqa: ANN401
+def _open(path: Path) -> Any:
     import nibabel
 
     start = nibabel_files.first_bytes(nibabel_files.header_file(path), 348)
@@ -67,4 +67,6 @@ def _open(path: Path) -> Any:  # noqa: ANN401
     return nibabel_files.open_image(kinds[pair, second], path)
 
 
-FORMATS = (Format("nifti", (".nii.gz", ".nii", ".hdr", ".img", ".hdr.gz", ".img.gz"), header, read, write, owns),)
+FORMATS = (
+    Format("nifti", (".nii.gz", ".nii", ".hdr", ".img", ".hdr.gz", ".img.gz"), header, read, write, owns),
+)
