@@ -1,0 +1,171 @@
+"""The way from a raw volume to fused labels as one TensorFlow function, called in-process and exported."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from tfmed.inference import normalisation
+from tfmed.inference.rules import Paint, Rules
+
+# Slices of a view lie along this axis of [X, Y, Z]; the other two keep their order as rows and columns.
+VIEW_AXES = {"axial": 2, "coronal": 1, "sagittal": 0}
+MARGIN = 2
+
+
+class StudyPredictor(tf.Module):
+    """A model of slices, applied to every slice of three views of a volume and fused.
+
+    The function `predict` holds stock operations only (as far as the model does) and no Python state, so
+    that the same object is called in-process and exported as a signature.
+    """
+
+    def __init__(
+        self, model: Any, rules: Rules | None = None, batch: int = 16, probability: bool = False
+    ) -> None:
+        """
+        Args:
+            model: a model of the zoo: `modalities`, `card`, `decode`, and a call on slices.
+            rules: fusion rules; those of the model's card by default.
+            batch: slices that go through the model at once.
+            probability: also return the fused probability of every region.
+        """
+        super().__init__(name="study_predictor")
+        self.model = model
+        self.rules = rules or Rules.from_card(model.card)
+        self.batch = batch
+        self.probability = probability
+        modalities = len(model.modalities)
+        self.predict = tf.function(
+            self._predict,
+            input_signature=[
+                tf.TensorSpec([None, None, None, modalities], tf.float32, name="volume"),
+                tf.TensorSpec([modalities], tf.float32, name="present"),
+            ],
+        )
+
+    def _predict(self, volume: tf.Tensor, present: tf.Tensor) -> dict[str, tf.Tensor]:
+        """A study's labels.
+
+        Args:
+            volume: [X, Y, Z, M] float32, raw intensities in canonical orientation at 1 mm, the background of
+                every modality one constant value.
+            present: [M] float32, 1 where the modality was given.
+
+        Returns:
+            labels: uint8 [X, Y, Z], values of `rules.edition`.
+            owner: uint8 [3, X, Y, Z], for each view the 1-based detection of its slice that owns the voxel,
+                or 0.
+            scores: float32 [3, max(X, Y, Z), D], for each view and slice the scores of its detections, padded
+                with 0.
+            probability: uint8 [X, Y, Z, K], 255 x probability of each region, if asked for.
+        """
+        normalised, inside = normalisation.normalise(volume, present)
+        low, high = bounding_box(inside, MARGIN)
+        cropped = normalised[low[0] : high[0], low[1] : high[1], low[2] : high[2]]
+        total, owners, scores = self._views(cropped, present)
+        shape = tf.shape(inside)
+        around = tf.stack([low, shape - high], axis=1)
+        result = {
+            "labels": tf.pad(self._labels(total), around),
+            "owner": tf.pad(tf.stack(owners), tf.concat([[[0, 0]], around], 0)),
+            "scores": self._align_scores(scores, low, shape),
+        }
+        if self.probability:
+            quantised = tf.cast(tf.round(total * 255), tf.uint8)
+            result["probability"] = tf.pad(quantised, tf.concat([around, [[0, 0]]], 0))
+        return result
+
+    def _views(
+        self, volume: tf.Tensor, present: tf.Tensor
+    ) -> tuple[tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
+        """Weighted mean of the probabilities [x, y, z, K]; each view's owners [x, y, z] and scores [n, D]."""
+        weights = self.rules.view_weights
+        total = tf.zeros([], tf.float32)
+        owners, scores = [], []
+        for axis, weight in zip(VIEW_AXES.values(), weights, strict=True):
+            # One view after the other: together they would hold three times the memory.
+            with tf.control_dependencies([total]):
+                slices = tf.transpose(volume, [axis, *(a for a in range(4) if a != axis)])
+            regions, owner, score = self._slices(slices, present)
+            total = total + _restore(regions, axis) * (weight / sum(weights))
+            owners.append(_restore(owner, axis))
+            scores.append(score)
+        return total, owners, scores
+
+    def _slices(self, slices: tf.Tensor, present: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Regions [n, H, W, K], owners uint8 [n, H, W] and scores [n, D] of a view's slices [n, H, W, M]."""
+        size = tf.shape(slices)
+        batches = (size[0] + self.batch - 1) // self.batch
+        detections, classes = self._output_sizes()
+        regions = tf.TensorArray(
+            tf.float32, batches, infer_shape=False, element_shape=[None, None, None, classes]
+        )
+        owners = tf.TensorArray(tf.uint8, batches, infer_shape=False, element_shape=[None, None, None])
+        scores = tf.TensorArray(tf.float32, batches, infer_shape=False, element_shape=[None, detections])
+        for i in tf.range(batches):
+            tf.autograph.experimental.set_loop_options(parallel_iterations=1)
+            image = slices[i * self.batch : (i + 1) * self.batch]
+            given = tf.repeat(present[tf.newaxis], tf.shape(image)[0], axis=0)
+            outputs = self.model({"image": image, "present": given}, training=False)
+            decoded = self.model.decode(outputs, size[1], size[2])
+            regions = regions.write(i, decoded["regions"])
+            owners = owners.write(i, tf.cast(decoded["owner"], tf.uint8))
+            scores = scores.write(i, outputs["scores"])
+        return regions.concat(), owners.concat(), scores.concat()
+
+    def _output_sizes(self) -> tuple[int | None, int]:
+        """Detections of a slice (None if the model leaves it open) and classes."""
+        shape = getattr(self.model, "output_shape", None)
+        detections = shape["scores"][1] if isinstance(shape, dict) else None
+        return detections, len(self.rules.regions)
+
+    def _labels(self, probability: tf.Tensor) -> tf.Tensor:
+        """Label values uint8 [x, y, z] of region probabilities [x, y, z, K], nested by the painting rules."""
+        labels = tf.zeros(tf.shape(probability)[:3], tf.uint8)
+        everywhere = tf.ones(tf.shape(probability)[:3], tf.bool)
+        return self._paint(labels, self.rules.paints(), everywhere, probability)
+
+    def _paint(
+        self, labels: tf.Tensor, paints: tuple[Paint, ...], parent: tf.Tensor, probability: tf.Tensor
+    ) -> tf.Tensor:
+        """Paint siblings inside their parent; where several are on, the one farthest above its threshold."""
+        margins = [probability[..., self._channel(p)] - self.rules.threshold(p.region) for p in paints]
+        for paint, margin in zip(paints, margins, strict=True):
+            others = [other for other in margins if other is not margin]
+            best = tf.reduce_all([margin >= other for other in others], axis=0) if others else parent
+            on = parent & (margin >= 0) & best
+            labels = tf.where(on, tf.constant(paint.value, tf.uint8), labels)
+            labels = self._paint(labels, paint.children, on, probability)
+        return labels
+
+    def _channel(self, paint: Paint) -> int:
+        return self.rules.regions.index(paint.region)
+
+    def _align_scores(self, scores: list[tf.Tensor], low: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
+        """Scores [n, D] of each view's cropped slices, at the whole volume's indices: [3, max, D]."""
+        longest = tf.reduce_max(shape)
+        return tf.stack(
+            [
+                tf.pad(score, [[low[axis], longest - low[axis] - tf.shape(score)[0]], [0, 0]])
+                for axis, score in zip(VIEW_AXES.values(), scores, strict=True)
+            ]
+        )
+
+
+def bounding_box(mask: tf.Tensor, margin: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Half-open box (low [3], high [3], int32) of a bool [X, Y, Z] plus a margin; all if nothing is set."""
+    low, high = [], []
+    for axis, length in enumerate(tf.unstack(tf.shape(mask))):
+        filled = tf.cast(tf.reduce_any(mask, axis=[a for a in range(3) if a != axis]), tf.int32)
+        first = tf.argmax(filled, output_type=tf.int32)
+        last = length - tf.argmax(filled[::-1], output_type=tf.int32)
+        low.append(tf.maximum(first - margin, 0))
+        high.append(tf.minimum(last + margin, length))
+    return tf.stack(low), tf.stack(high)
+
+
+def _restore(stacked: tf.Tensor, axis: int) -> tf.Tensor:
+    """Slices [n, H, W, ...] of a view back to [x, y, z, ...]: their stacking axis moves to `axis`."""
+    order = [1, 2]
+    order.insert(axis, 0)
+    return tf.transpose(stacked, [*order, *range(3, len(stacked.shape))])
