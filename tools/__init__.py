@@ -1,16 +1,31 @@
 """The ``tfmed`` command: one file a command, found by its name, imported when it is called."""
 
+import ast
 import importlib
 import pkgutil
 import sys
+from pathlib import Path
 
 import click
 
 from tfmed.errors import TfmedError
 
+EXAMPLES = """\b
+Examples:
+  tfmed phantom studies --kind glioma --layout brats2015 -n 12
+  tfmed data scan studies
+  tfmed train brats_instance_seg --data studies --logdir run
+  tfmed predict brats_instance_seg patient_017/ -o out
+  tfmed zoo list
+"""
+
 
 class Commands(click.Group):
-    """Commands found as modules of this package, each with an attribute ``command``."""
+    """Commands found as modules of this package, each with an attribute ``command``.
+
+    The list in ``--help`` takes each command's sentence from its file's docstring, so that no command is
+    imported to be listed.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(
@@ -22,8 +37,20 @@ class Commands(click.Group):
             return None
         return importlib.import_module(f"tfmed.tools.{name}").command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _summary(name)) for name in self.list_commands(ctx)])
 
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+
+def _summary(name: str) -> str:
+    """First sentence of a command's module docstring, without its "tfmed NAME:"."""
+    source = Path(__file__).with_name(f"{name}.py").read_text("utf-8")
+    docstring = ast.get_docstring(ast.parse(source)) or ""
+    return docstring.partition("\n")[0].rpartition("``: ")[2].partition(". ")[0]
+
+
+@click.command(cls=Commands, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tfmed", message="%(package)s %(version)s")
 def cli() -> None:
     """Find, measure and name lesions in medical images: data, training, prediction, export, serving."""
 
@@ -31,7 +58,7 @@ def cli() -> None:
 def main() -> None:
     """Entry point: bad input ends with one sentence and exit status 2, never with a traceback."""
     try:
-        cli()
+        cli(prog_name="tfmed")
     except TfmedError as error:
         click.echo(f"tfmed: error: {error}", err=True)
         sys.exit(2)

@@ -1,0 +1,5 @@
+"""``python -m tfmed.tools`` is ``tfmed``."""
+
+from tfmed.tools import main
+
+main()
