@@ -1,0 +1,88 @@
+"""Smooth random fields and resampling of slices: pure functions on arrays."""
+
+from functools import lru_cache
+
+import numpy as np
+
+
+@lru_cache(maxsize=64)
+def spline_basis(length: int, controls: int) -> np.ndarray:
+    """Uniform cubic B-spline basis [length, controls] float32; each row sums to 1.
+
+    ``controls`` - 3 equal intervals cover the ``length`` pixels from edge to edge (Unser, IEEE SPM 1999).
+    """
+    place = (np.arange(length) + 0.5) / length * (controls - 3)
+    first = np.minimum(place.astype(int), controls - 4)
+    t = place - first
+    weights = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]) / 6
+    basis = np.zeros((length, controls), np.float32)
+    np.put_along_axis(basis, first[:, None] + np.arange(4), weights.T.astype(np.float32), axis=1)
+    return basis
+
+
+def smooth_field(controls: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The cubic B-spline surface [H, W] float32 with control values [n, m], n and m at least 4."""
+    rows, columns = (spline_basis(length, n) for length, n in zip(size, controls.shape, strict=True))
+    return rows @ controls.astype(np.float32) @ columns.T
+
+
+def resample(
+    image: np.ndarray, labels: np.ndarray, rows: np.ndarray, columns: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Look up image [h, w, M] (bilinear) and labels [h, w] (nearest) at fractional places; both 0 outside.
+
+    ``rows`` and ``columns`` [H, W] float32 are places in pixels of the input, whose centres are whole
+    numbers. Returns ``pixels`` [n], the flat indices into [H, W] of what lies in the brain, their ``values``
+    [M, n] float32, and the labels [H, W]. Half of a slice is no brain, so what follows works on ``values``
+    alone. A value whose nearest pixel is exactly 0 is exactly 0: the rim of the brain stays sharp.
+    """
+    height, width, depth = image.shape
+    stride = width + 2
+    framed = np.zeros((height + 2, stride, depth), np.float32)
+    framed[1:-1, 1:-1] = image
+    framed_labels = np.zeros((height + 2, stride), labels.dtype)
+    framed_labels[1:-1, 1:-1] = labels
+    flat = framed.reshape(-1, depth)
+    known = flat != 0
+    inside = known[:, 0].copy()
+    for channel in range(1, depth):
+        inside |= known[:, channel]
+
+    down = np.clip(rows + np.float32(1), 0, height + np.float32(0.999)).ravel()
+    across = np.clip(columns + np.float32(1), 0, width + np.float32(0.999)).ravel()
+    half = np.float32(0.5)
+    nearest = (down + half).astype(np.intp) * stride + (across + half).astype(np.intp)
+    pixels = np.flatnonzero(inside.take(nearest))
+    values = _bilinear(flat, stride, down.take(pixels), across.take(pixels))
+    values *= known.take(nearest.take(pixels), axis=0).T
+    return pixels, values, framed_labels.ravel().take(nearest).reshape(rows.shape)
+
+
+def _bilinear(flat: np.ndarray, stride: int, down: np.ndarray, across: np.ndarray) -> np.ndarray:
+    """Values [M, n] at places [n] of an image given as rows of pixels [h * stride, M]."""
+    row, column = down.astype(np.intp), across.astype(np.intp)
+    down, across = down - row.astype(np.float32), across - column.astype(np.float32)
+    corner = row * stride + column
+
+    # Pixels are gathered whole, then turned so that the arithmetic runs along n.
+    def between(corner: np.ndarray) -> np.ndarray:
+        left, right = (np.ascontiguousarray(flat.take(at, axis=0).T) for at in (corner, corner + 1))
+        right -= left
+        right *= across
+        right += left
+        return right
+
+    upper, lower = between(corner), between(corner + stride)
+    lower -= upper
+    lower *= down
+    lower += upper
+    return lower
+
+
+def scatter(pixels: np.ndarray, values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The image [H, W, M] with ``values`` [M, n] at the flat indices ``pixels`` [n], 0 elsewhere."""
+    order = np.zeros(size[0] * size[1], np.intp)
+    order[pixels] = np.arange(1, len(pixels) + 1)
+    rows = np.zeros((len(pixels) + 1, len(values)), values.dtype)
+    rows[1:] = values.T
+    return rows.take(order, axis=0).reshape(*size, -1)

@@ -1,0 +1,134 @@
+"""Batches of augmented slices as a ``tf.data.Dataset``."""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tfmed.errors import TfmedError
+from tfmed.pipeline import augment as augmentation
+from tfmed.pipeline import sampling
+from tfmed.pipeline.augment import Augmentation
+from tfmed.pipeline.source import VIEWS, Source
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+Targets = Callable[[np.ndarray], dict[str, np.ndarray]]
+
+
+class Sampler:
+    """Sample i of an endless sequence, a function of (seed, i) alone for given settings; see ``slices``."""
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        cases: Sequence[int],
+        size: tuple[int, int] = (192, 192),
+        seed: int = 0,
+        epoch_samples: int = 1000,
+        views: Sequence[int] = (0, 1, 2),
+        lesion_fraction: float = 0.6,
+        augment: Augmentation | None = None,
+    ) -> None:
+        _check(source, cases, views)
+        pools = sampling.pools(source, cases, views)
+        self.source, self.size, self.seed = source, size, seed
+        self.augment, self.epoch_samples = augment, epoch_samples
+        self._epoch = lru_cache(maxsize=2)(
+            lambda epoch: sampling.epoch(pools, lesion_fraction, epoch_samples, seed, epoch)
+        )
+
+    def slice_of(self, index: int) -> tuple[int, int, int]:
+        """Case, view and slice of sample ``index``."""
+        epoch, place = divmod(index, self.epoch_samples)
+        case, view, number = self._epoch(epoch)[place].tolist()
+        return case, view, number
+
+    def __call__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Image [H, W, M] float32, present [M] float32 and labels [H, W] uint8 of sample ``index``."""
+        rng = sampling.generator(self.seed, sampling.SAMPLE, index)
+        image, labels = self.source.slice(*self.slice_of(index), rng)
+        # A case lacks a modality, or its field of view ends before this slice: either way nothing of it is
+        # given.
+        available = image.reshape(-1, image.shape[-1]).any(axis=0)
+        if self.augment is None:
+            parameters = augmentation.unchanged(available)
+        else:
+            parameters = augmentation.draw(self.augment, available, self.size, rng)
+        image, labels = augmentation.apply(image, labels, parameters, self.size)
+        return image, parameters.present.astype(np.float32), labels
+
+
+def slices(
+    source: Source,
+    *,
+    cases: Sequence[int],
+    size: tuple[int, int] = (192, 192),
+    batch: int = 8,
+    seed: int = 0,
+    epoch_samples: int = 1000,
+    start: int = 0,
+    views: Sequence[int] = (0, 1, 2),
+    lesion_fraction: float = 0.6,
+    augment: Augmentation | None,
+    targets: Targets,
+    shard: tuple[int, int] = (0, 1),
+) -> "tf.data.Dataset":
+    """An endless dataset of (inputs, targets) whose sample i is a function of (seed, i).
+
+    ``inputs`` are ``image`` [N, H, W, M] float32 and ``present`` [N, M] float32; ``targets`` is what the pure
+    function of the same name makes of labels [H, W] uint8, with arrays of fixed shape, batched. Slices are
+    cropped or padded around their centre to ``size``. ``cases`` are numbers into ``source.cases``. A share of
+    ``lesion_fraction`` of each epoch of ``epoch_samples`` samples shows lesion; the epochs follow each other
+    without end, from sample ``start`` on. Worker ``shard[0]`` of ``shard[1]`` gets every ``shard[1]``-th
+    sample.
+    """
+    import tensorflow as tf
+
+    sampler = Sampler(
+        source,
+        cases=cases,
+        size=size,
+        seed=seed,
+        epoch_samples=epoch_samples,
+        views=views,
+        lesion_fraction=lesion_fraction,
+        augment=augment,
+    )
+    blank = targets(np.zeros(size, np.uint8))
+    names = list(blank)
+    arrays = [
+        np.empty((*size, len(source.modalities)), np.float32),
+        np.empty(len(source.modalities), np.float32),
+    ]
+    arrays += [np.asarray(blank[name]) for name in names]
+
+    def compute(index: np.ndarray) -> list[np.ndarray]:
+        image, present, labels = sampler(int(index))
+        found = targets(labels)
+        return [image, present, *(np.asarray(found[name]) for name in names)]
+
+    def load(index: "tf.Tensor") -> tuple[dict[str, "tf.Tensor"], dict[str, "tf.Tensor"]]:
+        image, present, *rest = tf.numpy_function(compute, [index], [array.dtype for array in arrays])
+        for tensor, array in zip((image, present, *rest), arrays, strict=True):
+            tensor.set_shape(array.shape)
+        return {"image": image, "present": present}, dict(zip(names, rest, strict=True))
+
+    worker, workers = shard
+    indices = tf.data.Dataset.range(start + worker, np.iinfo(np.int64).max, workers)
+    samples = indices.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return samples.batch(batch, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+
+
+def _check(source: Source, cases: Sequence[int], views: Sequence[int]) -> None:
+    if not set(views) <= set(range(len(VIEWS))) or not views:
+        raise TfmedError(f"views are numbers into {VIEWS}. Received: {tuple(views)}")
+    # Sources that make their own truth have no unlabelled case and need not say so.
+    bare = [
+        source.cases[number].id for number in cases if not getattr(source.cases[number], "labelled", True)
+    ]
+    if bare:
+        raise TfmedError(f"{len(bare)} of {len(cases)} cases have no labels to learn from, such as {bare[0]}")

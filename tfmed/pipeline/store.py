@@ -1,0 +1,162 @@
+"""The prepared store: one HDF5 file a case, laid out so that a slice of any view is one run of bytes.
+
+A file holds, for each view of ``VIEWS``, ``image/VIEW`` [K, H, W, M] float16 (normalised, canonical, 1 mm,
+cropped to the brain) and, where the case has labels, ``labels/VIEW`` [K, H, W] uint8; its attribute ``tfmed``
+is a JSON object with everything else. The three copies cost disk, but a slice is then a single read of some
+hundred kB, also from a cold disk, where a block layout reads several times as much in hundreds of pieces.
+Datasets are contiguous and uncompressed: h5py is asked once where they lie, and slices are read past it,
+without its lock.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import h5py
+import numpy as np
+
+from tfmed.errors import TfmedError
+from tfmed.pipeline.source import SLICE_AXES, VIEWS
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The slices of one view: an array ``shape`` = (K, H, W[, M]) of ``dtype`` at ``offset`` in a file."""
+
+    path: Path
+    offset: int
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    def read(self, index: int) -> np.ndarray:
+        """Slice ``index``, counted from 0: [H, W] or [H, W, M]."""
+        count = int(np.prod(self.shape[1:]))
+        start = self.offset + index * count * self.dtype.itemsize
+        return np.fromfile(self.path, self.dtype, count, offset=start).reshape(self.shape[1:])
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedCase:
+    """One case of a store; ``center`` and ``scale`` [M] undo its z-scores, ``affine`` goes to world mm (RAS+).
+
+    ``present`` tells by modality of the store whether the case has it. ``image`` and ``labels`` are by view.
+    """
+
+    id: str
+    patient: str
+    timepoint: str | None
+    diagnosis: str | None
+    dataset: str
+    edition: str | None
+    modalities: tuple[str, ...]
+    present: tuple[bool, ...]
+    shape: tuple[int, int, int]
+    affine: np.ndarray
+    center: np.ndarray
+    scale: np.ndarray
+    lesion_slices: tuple[np.ndarray, ...]
+    brain_slices: tuple[np.ndarray, ...]
+    image: tuple[Stack, ...]
+    labels: tuple[Stack, ...] | None
+
+    @property
+    def labelled(self) -> bool:
+        return self.labels is not None
+
+
+def case_path(store: Path, case_id: str) -> Path:
+    """The file of a case; its name is the case's id with everything unsafe in file names escaped."""
+    return store / f"{quote(case_id, safe=' ')}.h5"
+
+
+def write_case(path: Path, image: np.ndarray, labels: np.ndarray | None, facts: dict[str, Any]) -> None:
+    """Write image [x, y, z, M] float16, labels [x, y, z] uint8 and facts beside ``path``, then rename."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with h5py.File(beside, "w") as file:
+            for view, axis in zip(VIEWS, SLICE_AXES, strict=True):
+                file[f"image/{view}"] = np.moveaxis(image, axis, 0)
+                if labels is not None:
+                    file[f"labels/{view}"] = np.moveaxis(labels, axis, 0)
+            file.attrs["tfmed"] = json.dumps({"format": FORMAT, **facts})
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """The JSON facts of a case's file; TfmedError where it is no file of a store, or of another format."""
+    try:
+        with h5py.File(path) as file:
+            facts = json.loads(file.attrs["tfmed"])
+    except (OSError, KeyError, ValueError) as error:
+        raise TfmedError(f"{path} is not a readable case of a store ({error}); prepare it again") from None
+    if facts.get("format") != FORMAT:
+        raise TfmedError(
+            f"{path} has store format {facts.get('format')}, this version reads {FORMAT}; prepare it again"
+        )
+    return facts
+
+
+def _stacks(path: Path, file: h5py.File, name: str) -> tuple[Stack, ...]:
+    found = [file[name][view] for view in VIEWS]
+    return tuple(Stack(path, data.id.get_offset(), data.shape, data.dtype) for data in found)
+
+
+def _read_case(path: Path) -> PreparedCase:
+    facts = read_facts(path)
+    with h5py.File(path) as file:
+        image = _stacks(path, file, "image")
+        labels = _stacks(path, file, "labels") if "labels" in file else None
+    depth, width, height, _ = image[0].shape
+    return PreparedCase(
+        **{name: facts[name] for name in ("id", "patient", "timepoint", "diagnosis", "dataset", "edition")},
+        modalities=tuple(facts["modalities"]),
+        present=tuple(facts["present"]),
+        shape=(width, height, depth),
+        affine=np.array(facts["affine"]),
+        center=np.array(facts["center"]),
+        scale=np.array(facts["scale"]),
+        lesion_slices=tuple(np.array(indices, np.int64) for indices in facts["lesion_slices"]),
+        brain_slices=tuple(np.array(indices, np.int64) for indices in facts["brain_slices"]),
+        image=image,
+        labels=labels,
+    )
+
+
+class Store:
+    """A prepared store on disk, as a ``Source``; cases are sorted by id. Raises TfmedError on a bad store."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        files = sorted(self.path.glob("*.h5"))
+        if not files:
+            raise TfmedError(
+                f"{self.path} holds no prepared case; make them with: tfmed data prepare ROOT {self.path}"
+            )
+        self.cases = sorted((_read_case(file) for file in files), key=lambda case: case.id)
+        self.modalities: tuple[str, ...] = self._one("modalities", {case.modalities for case in self.cases})
+        editions = {case.edition for case in self.cases if case.labelled}
+        self.edition: str | None = self._one("label editions", editions or {None})
+
+    def _one(self, what: str, found: set[Any]) -> Any:
+        if len(found) > 1:
+            raise TfmedError(
+                f"{self.path} mixes {what}: {sorted(map(str, found))}; prepare one store for each"
+            )
+        return found.pop()
+
+    def slice(
+        self, case: int, view: int, index: int, rng: np.random.Generator | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Image [H, W, M] float32 and labels [H, W] uint8 (0 where the case has none); see ``Source``."""
+        found = self.cases[case]
+        image = found.image[view].read(index).astype(np.float32)
+        if found.labels is None:
+            return image, np.zeros(image.shape[:2], np.uint8)
+        return image, found.labels[view].read(index)
