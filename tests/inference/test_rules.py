@@ -42,7 +42,7 @@ def test_values_of_other_editions_lie_in_the_same_regions(edition: str, table: d
 
 
 def test_an_unknown_edition_names_the_known_ones() -> None:
-    with pytest.raises(TfmedError, match="brats2016.*brats2015, brats2018, brats2023"):
+    with pytest.raises(TfmedError, match=r"brats2016.*brats2015, brats2018, brats2023"):
         RULES.translation("brats2016")
 
 

@@ -35,13 +35,13 @@ class StudyPredictor(tf.Module):
         self.batch = batch
         self.probability = probability
         modalities = len(model.modalities)
-        self.predict = tf.function(
-            self._predict,
-            input_signature=[
-                tf.TensorSpec([None, None, None, modalities], tf.float32, name="volume"),
-                tf.TensorSpec([modalities], tf.float32, name="present"),
-            ],
-        )
+        signature = [
+            tf.TensorSpec([None, None, None, modalities], tf.float32, name="volume"),
+            tf.TensorSpec([modalities], tf.float32, name="present"),
+        ]
+        self.predict = tf.function(self._predict, input_signature=signature)
+        # A function of its own, so that the network is in the graph once and not once a view.
+        self._view = tf.function(self._slices, input_signature=signature)
 
     def _predict(self, volume: tf.Tensor, present: tf.Tensor) -> dict[str, tf.Tensor]:
         """A study's labels.
@@ -86,7 +86,7 @@ class StudyPredictor(tf.Module):
             # One view after the other: together they would hold three times the memory.
             with tf.control_dependencies([total]):
                 slices = tf.transpose(volume, [axis, *(a for a in range(4) if a != axis)])
-            regions, owner, score = self._slices(slices, present)
+            regions, owner, score = self._view(slices, present)
             total = total + _restore(regions, axis) * (weight / sum(weights))
             owners.append(_restore(owner, axis))
             scores.append(score)

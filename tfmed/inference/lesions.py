@@ -1,0 +1,158 @@
+"""Links the 2D instances of three views into 3D lesions.
+
+What is one lesion is decided by the network's instances, not by what happens to touch: within a view,
+instances of neighbouring slices that cover each other are one object; a voxel thus belongs to up to three
+objects, one a view; and lesions are the groups of objects on which most views agree. Two lesions that touch
+stay two where two views keep them apart, although the third, cut along their contact, runs through both.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from tfmed.inference.rules import Rules
+
+Triple = tuple[int, int, int]
+
+
+def find_lesions(labels: np.ndarray, owner: np.ndarray, rules: Rules, voxel_mm3: float = 1.0) -> np.ndarray:
+    """Which lesion every voxel of the fused tumour belongs to.
+
+    Args:
+        labels: [X, Y, Z], fused label values, 0 outside lesions.
+        owner: [3, X, Y, Z], for each view (axial, coronal, sagittal) the 1-based detection of the voxel's
+            slice, 0 for none.
+        rules: `min_volume_mm3`, `min_views` and `link_overlap` of the card.
+        voxel_mm3: volume of a voxel.
+
+    Returns:
+        int32 [X, Y, Z]: 0 outside, else 1.. by falling volume. Voxels of `labels` that are 0 here belong to
+        specks: parts smaller than the minimum, or seen by the last stage in too few views.
+    """
+    from scipy import ndimage
+
+    tumour = labels > 0
+    pieces, _ = ndimage.label(tumour, np.ones((3, 3, 3)))
+    large_enough = np.bincount(pieces.ravel()) * voxel_mm3 >= rules.min_volume_mm3
+    tumour &= large_enough[pieces]
+    if not tumour.any():
+        return np.zeros(labels.shape, np.int32)
+    objects = np.stack([link_slices(owner[v], axis, rules.link_overlap) for v, axis in enumerate((2, 1, 0))])
+    triples, inverse, counts = np.unique(
+        objects[:, tumour].T, axis=0, return_inverse=True, return_counts=True
+    )
+    groups = agree([tuple(map(int, triple)) for triple in triples], counts.tolist())
+    lesions = np.zeros(labels.shape, np.int32)
+    lesions[tumour] = groups[inverse.ravel()]
+    lesions[~_plausible(lesions, objects, rules, voxel_mm3)[lesions]] = 0
+    return _by_volume(_spread(lesions, tumour, pieces))
+
+
+def link_slices(owner: np.ndarray, axis: int, overlap: float) -> np.ndarray:
+    """3D objects of one view: detections of neighbouring slices that share `overlap` of the smaller one.
+
+    Args:
+        owner: [X, Y, Z], 1-based detection of each voxel's slice, 0 for none.
+        axis: the axis along which the slices of the view lie.
+        overlap: part of the smaller detection's pixels, 0..1.
+
+    Returns:
+        int32 [X, Y, Z], 0 for none, else a number from 1 that objects share across slices.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    owner = np.moveaxis(owner, axis, 0).astype(np.int64)
+    stride = int(owner.max(initial=0)) + 1
+    nodes = np.where(owner > 0, owner + stride * np.arange(len(owner))[:, None, None], 0)
+    size = stride * len(owner)
+    area = np.bincount(nodes.ravel(), minlength=size)
+    both = (nodes[:-1] > 0) & (nodes[1:] > 0)
+    pairs, shared = np.unique(np.stack([nodes[:-1][both], nodes[1:][both]]), axis=1, return_counts=True)
+    linked = pairs[:, shared >= overlap * np.minimum(*area[pairs])]
+    graph = coo_array((np.ones(linked.shape[1]), tuple(linked)), shape=(size, size))
+    _, component = connected_components(graph, directed=False)
+    objects = np.where(nodes > 0, component[nodes] + 1, 0).astype(np.int32)
+    return np.moveaxis(objects, 0, axis)
+
+
+def agree(triples: list[Triple], counts: list[int]) -> np.ndarray:
+    """Groups of object triples on which most views agree.
+
+    A triple joins the group with which it has most objects in common less objects at odds; where no group
+    has more of the former it founds one, and where two are equally close, or for and against are even, it
+    stays open. Triples that more views see come first, then larger ones.
+
+    Args:
+        triples: one object of each view, 0 for none.
+        counts: voxels of each.
+
+    Returns:
+        int32 [len(triples)]: the group of each from 1, 0 for open ones.
+    """
+    groups: list[tuple[set[int], set[int], set[int]]] = []
+    result = np.zeros(len(triples), np.int32)
+    for i in sorted(range(len(triples)), key=lambda i: (-_views(triples[i]), -counts[i], triples[i])):
+        triple = triples[i]
+        if not _views(triple):
+            continue
+        votes = [_vote(triple, group) for group in groups]
+        best = max(votes, default=-1)
+        if best > 0 and votes.count(best) == 1:
+            result[i] = votes.index(best) + 1
+        elif best < 0 or not any(_shares(triple, group) for group in groups):
+            groups.append((set(), set(), set()))
+            result[i] = len(groups)
+        if result[i]:
+            for known, number in zip(groups[result[i] - 1], triple, strict=True):
+                known.update({number} - {0})
+    return result
+
+
+def _views(triple: Triple) -> int:
+    return sum(number > 0 for number in triple)
+
+
+def _vote(triple: Triple, group: Iterable[set[int]]) -> int:
+    pairs = [(number, known) for number, known in zip(triple, group, strict=True) if number and known]
+    return sum(1 if number in known else -1 for number, known in pairs)
+
+
+def _shares(triple: Triple, group: Iterable[set[int]]) -> bool:
+    return any(number in known for number, known in zip(triple, group, strict=True))
+
+
+def _plausible(lesions: np.ndarray, objects: np.ndarray, rules: Rules, voxel_mm3: float) -> np.ndarray:
+    """bool [n + 1] by lesion number: large enough, and seen in enough views."""
+    inside = lesions > 0
+    n = int(lesions.max(initial=0))
+    volume = np.bincount(lesions[inside], minlength=n + 1) * voxel_mm3
+    seen = np.stack([np.bincount(lesions[inside & (o > 0)], minlength=n + 1) > 0 for o in objects])
+    return (volume >= rules.min_volume_mm3) & (seen.sum(0) >= rules.min_views)
+
+
+def _spread(lesions: np.ndarray, tumour: np.ndarray, pieces: np.ndarray) -> np.ndarray:
+    """Gives open voxels of the tumour to the nearest lesion of the same connected piece."""
+    from scipy import ndimage
+
+    result = lesions.copy()
+    open_pieces = np.unique(pieces[tumour & (lesions == 0)])
+    boxes = ndimage.find_objects(pieces)
+    for piece in open_pieces.tolist():
+        box = boxes[piece - 1]
+        within = pieces[box] == piece
+        seeds = np.where(within, lesions[box], 0)
+        if seeds.any():
+            nearest = ndimage.distance_transform_edt(seeds == 0, return_distances=False, return_indices=True)
+            result[box][within] = seeds[tuple(nearest)][within]
+    return result
+
+
+def _by_volume(lesions: np.ndarray) -> np.ndarray:
+    """Renumbers from 1 by falling number of voxels; of equals the one that comes first in the array."""
+    numbers, first, counts = np.unique(lesions, return_index=True, return_counts=True)
+    found = numbers > 0
+    order = np.lexsort((first[found], -counts[found]))
+    table = np.zeros(int(numbers.max()) + 1, np.int32)
+    table[numbers[found][order]] = np.arange(1, found.sum() + 1)
+    return table[lesions]
