@@ -124,8 +124,8 @@ def same_grid(
 def isotropic_grid(shape: Shape, affine: np.ndarray, spacing: float = 1.0) -> tuple[Shape, np.ndarray]:
     """The grid of ``spacing`` mm along the same axes that covers the same box, voxel edge to voxel edge.
 
-    Axes keep their directions (oblique stays oblique, axes that aren't at right angles become the nearest that
-    are); lengths are rounded to whole voxels and the box's centre is kept. A grid that has this spacing
+    Axes keep their directions (oblique stays oblique; axes that aren't at right angles become the nearest
+    that are); lengths are rounded to whole voxels and the box's centre is kept. A grid that has this spacing
     already, within a thousandth of a voxel over its length, is returned as it is.
     """
     affine = np.asarray(affine, np.float64)
@@ -133,8 +133,8 @@ def isotropic_grid(shape: Shape, affine: np.ndarray, spacing: float = 1.0) -> tu
     step = directions.T @ affine[:3, :3]
     if (np.abs(step - spacing * np.eye(3)) * np.array(shape) <= GRID_TOLERANCE_VOXELS * spacing).all():
         return shape, affine
-    edges = (corners(shape) - (np.array(shape) - 1) / 2) + np.sign(corners(shape) - 0.25) / 2
-    x, y, z = (max(1, round(float(extent) / spacing)) for extent in np.ptp(edges @ step.T, axis=0))
+    box = np.array(list(product(*((-length / 2, length / 2) for length in shape))))
+    x, y, z = (max(1, round(float(extent) / spacing)) for extent in np.ptp(box @ step.T, axis=0))
     result = np.eye(4)
     result[:3, :3] = directions * spacing
     centre = apply(affine, (np.array(shape) - 1) / 2)

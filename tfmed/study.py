@@ -20,7 +20,7 @@ def describe_grid(shape: tuple[int, ...], affine: np.ndarray) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Volume:
-    """An array [x, y, z] in its file's order, and the affine (4x4 float64) from its index to world mm, RAS+."""
+    """An array [x, y, z] in its file's order, and its affine, 4x4 float64, from index to world mm in RAS+."""
 
     array: np.ndarray
     affine: np.ndarray

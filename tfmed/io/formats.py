@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from tfmed.errors import TfmedError
-from tfmed.geometry import Shape
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,9 @@ class Format:
     ``endings`` in lower case with their dot, the first is the one written by default. ``owns`` says whether a
     file with such an ending is of this format, from its first bytes where several formats share an ending.
     ``read`` gives the voxels [x, y, z] of the volume at ``index`` along the fourth axis (None where there are
-    only three). ``write`` raises TfmedError for an affine or dtype that the format cannot hold.
+    only three). ``write`` (None for formats that are only read) raises TfmedError for an affine or dtype that
+    the format cannot hold; ``by_ending`` says whether saving under such an ending means this format without
+    naming it.
     """
 
     name: str
@@ -42,7 +43,7 @@ class Format:
     read: Callable[[Path, int | None], np.ndarray]
     write: Callable[[np.ndarray, np.ndarray, Path], None] | None
     owns: Callable[[Path], bool] = lambda path: True
-    companions: Callable[[Path], list[Path]] = lambda path: []
+    by_ending: bool = True
 
 
 @cache
@@ -63,10 +64,14 @@ def ending_in(path: Path) -> str | None:
 
 
 def format_to_read(path: Path) -> Format:
-    """The format of an existing file, by its ending and, where formats share that, by its content."""
-    ending = ending_in(path)
+    """The format of an existing file by its ending and, where formats share that or there is none, its
+    content.
+
+    A folder is a DICOM series, and so is a file without a known ending that bears DICOM's magic.
+    """
+    ending = ending_in(path) if path.is_file() else None
     able = [entry for entry in formats().values() if ending in entry.endings]
-    for entry in able:
+    for entry in able or [formats()["dicom"]]:
         if entry.owns(path):
             return entry
     if able:
@@ -79,7 +84,7 @@ def format_to_write(path: Path) -> Format:
     """The format that a name's ending asks for."""
     ending = ending_in(path)
     for entry in formats().values():
-        if ending in entry.endings and entry.write:
+        if ending in entry.endings and entry.write and entry.by_ending:
             return entry
     raise unknown_ending(path)
 
@@ -87,6 +92,3 @@ def format_to_write(path: Path) -> Format:
 def unknown_ending(path: Path) -> TfmedError:
     known = ", ".join(sorted({ending for entry in formats().values() for ending in entry.endings}))
     return TfmedError(f"{path} has no ending of a known image format. Known: {known}")
-
-
-__all__ = ["Format", "Header", "Shape", "ending_in", "format_to_read", "format_to_write", "formats"]

@@ -4,6 +4,7 @@ SimpleITK's arrays are [z, y, x] and its world is LPS (x to the left, y to the b
 and nowhere else, into [x, y, z] and RAS+.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,15 @@ from tfmed.errors import TfmedError
 from tfmed.io.formats import Header
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-# Cosines that ITK rebuilds from text differ from a rotation by about this much at most.
-SQUARE_TOLERANCE = 1e-5
 
 
-def header(path: Path, image_io: str) -> Header:
-    """What SimpleITK's parser ``image_io`` says of a file, no voxel read."""
+def header(path: Path, image_io: str, values: int) -> Header:
+    """What SimpleITK's parser ``image_io`` says of a file that claims this many values; no voxel is read."""
     reader = _reader(path, image_io)
-    dimension = reader.GetDimension()
     shape = tuple(int(n) for n in reader.GetSize())
-    affine = _affine(reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection(), dimension)
+    if math.prod(shape) * reader.GetNumberOfComponents() != values:
+        raise TfmedError(f"{path} contradicts itself: it claims {values} values but axes of lengths {shape}")
+    affine = _affine(reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection(), reader.GetDimension())
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
     return Header(shape, affine, _dtype(reader))
@@ -42,18 +42,15 @@ def voxels(path: Path, image_io: str, index: int | None) -> np.ndarray:
 
 
 def write(array: np.ndarray, affine: np.ndarray, path: Path, image_io: str) -> None:
-    """Write [x, y, z] under a rigid affine; TfmedError for one with shear, which these formats don't hold."""
+    """Write [x, y, z] compressed; directions are written as they are, so a sheared grid stays sheared."""
     import SimpleITK
 
     spacing = np.array(geometry.spacing_mm(affine))
     lps = LPS_TO_RAS @ affine
-    direction = lps[:3, :3] / spacing
-    if np.abs(direction.T @ direction - np.eye(3)).max() > SQUARE_TOLERANCE:
-        raise TfmedError(f"{path.name} can't hold a sheared grid (axes not at right angles); NIfTI can")
     image = SimpleITK.GetImageFromArray(np.ascontiguousarray(array.T))
     image.SetSpacing(spacing.tolist())
     image.SetOrigin(lps[:3, 3].tolist())
-    image.SetDirection(direction.ravel().tolist())
+    image.SetDirection((lps[:3, :3] / spacing).ravel().tolist())
     writer = SimpleITK.ImageFileWriter()
     writer.SetImageIO(image_io)
     writer.SetFileName(str(path))
@@ -84,28 +81,16 @@ def _reader(path: Path, image_io: str) -> Any:
 
 
 def _dtype(reader: Any) -> np.dtype:
+    """Of the array that is given, from SimpleITK's words for it: "16-bit signed integer", "32-bit float"."""
     import SimpleITK
 
-    if reader.GetNumberOfComponents() > 1:
-        pixel = (
-            np.dtype(np.complex64)
-            if "complex" in SimpleITK.GetPixelIDValueAsString(reader.GetPixelID())
-            else None
-        )
-        return pixel or np.dtype([("components", "u1", (reader.GetNumberOfComponents(),))])
-    kinds = {
-        SimpleITK.sitkUInt8: np.uint8,
-        SimpleITK.sitkInt8: np.int8,
-        SimpleITK.sitkUInt16: np.uint16,
-        SimpleITK.sitkInt16: np.int16,
-        SimpleITK.sitkUInt32: np.uint32,
-        SimpleITK.sitkInt32: np.int32,
-        SimpleITK.sitkUInt64: np.uint64,
-        SimpleITK.sitkInt64: np.int64,
-        SimpleITK.sitkFloat32: np.float32,
-        SimpleITK.sitkFloat64: np.float64,
-    }
-    return np.dtype(kinds[reader.GetPixelID()])
+    words = SimpleITK.GetPixelIDValueAsString(reader.GetPixelID())
+    if words.startswith("complex"):
+        return np.dtype(np.complex64)
+    if not words[0].isdigit():
+        return np.dtype([("components", "u1", (reader.GetNumberOfComponents(),))])
+    bits, kind = words.replace("-bit", "").split()[:2]
+    return np.dtype({"signed": "int", "unsigned": "uint", "float": "float"}[kind] + bits)
 
 
 def _last_line(error: Exception) -> str:

@@ -1,24 +1,95 @@
-"""MetaImage: ``.mha``, or ``.mhd`` with its data beside; parsed by SimpleITK."""
+"""MetaImage: ``.mha``, or ``.mhd`` with its data beside; parsed by SimpleITK.
 
+The text header is checked against the file first, and the checksum of compressed voxels afterwards: the
+parser itself trusts the sizes that it is told, and fills what is missing with whatever is in memory.
+"""
+
+import math
+import zlib
 from pathlib import Path
 
 import numpy as np
 
-from tfmed.io import itk_files
+from tfmed.errors import TfmedError
+from tfmed.io import claims, itk_files
 from tfmed.io.formats import Format, Header
+
+IMAGE_IO = "MetaImageIO"
+ITEM_SIZES = {
+    "MET_CHAR": 1,
+    "MET_UCHAR": 1,
+    "MET_SHORT": 2,
+    "MET_USHORT": 2,
+    "MET_INT": 4,
+    "MET_UINT": 4,
+    "MET_LONG": 4,
+    "MET_ULONG": 4,
+    "MET_LONG_LONG": 8,
+    "MET_ULONG_LONG": 8,
+    "MET_FLOAT": 4,
+    "MET_DOUBLE": 8,
+}
 
 
 def header(path: Path) -> Header:
-    return itk_files.header(path, "MetaImageIO")
+    claim = _claim(path)
+    return itk_files.header(path, IMAGE_IO, claim.values)
 
 
 def read(path: Path, index: int | None) -> np.ndarray:
-    return itk_files.voxels(path, "MetaImageIO", index)
+    claim = _claim(path)
+    array = itk_files.voxels(path, IMAGE_IO, index)
+    if claim.packed and index is None:
+        _check_sum(claim, array)
+    return array
 
 
 def write(array: np.ndarray, affine: np.ndarray, path: Path) -> None:
     """Compressed; the file next to an ``.mhd`` is a ``.zraw``."""
-    itk_files.write(array, affine, path, "MetaImageIO")
+    itk_files.write(array, affine, path, IMAGE_IO)
+
+
+def _claim(path: Path) -> claims.Claim:
+    lines, end = claims.header_lines(path, "ElementDataFile")
+    found = claims.fields(path, lines, "=")
+    where = claims.needed(path, found, "ElementDataFile")
+    shape = claims.lengths(path, claims.needed(path, found, "DimSize"))
+    kind = claims.needed(path, found, "ElementType")
+    if kind not in ITEM_SIZES:
+        raise TfmedError(f"{path} claims voxels of type {kind}. Known: {', '.join(ITEM_SIZES)}")
+    for name in ("ElementSpacing", "ElementSize"):
+        if name in found:
+            claims.check_steps(path, found[name])
+    if where.upper().startswith("LIST") or "%" in where:
+        raise TfmedError(f"{path} spreads its voxels over several files ({where}); one data file is needed")
+    data = path if where.upper() == "LOCAL" else claims.beside(path, where)
+    start = end if data == path else max(0, int(found.get("HeaderSize", "0")))
+    packed_bytes = int(found.get("CompressedDataSize", "0"))
+    binary = found.get("BinaryData", "False").lower() == "true"
+    claim = claims.Claim(
+        path,
+        math.prod(shape) * int(found.get("ElementNumberOfChannels", "1")),
+        ITEM_SIZES[kind] if binary else 1,
+        data,
+        start,
+        start + packed_bytes if packed_bytes else data.stat().st_size,
+        found.get("CompressedData", "False").lower() == "true",
+    )
+    claim.check()
+    return claim
+
+
+def _check_sum(claim: claims.Claim, array: np.ndarray) -> None:
+    """TfmedError unless the checksum at the end of the compressed stream is that of the voxels."""
+    with open(claim.data, "rb") as file:
+        file.seek(claim.start)
+        gzipped = file.read(2) == b"\x1f\x8b"
+        file.seek(claim.stop - (8 if gzipped else 4))
+        stated = int.from_bytes(file.read(4), "little" if gzipped else "big")
+    check = zlib.crc32 if gzipped else zlib.adler32
+    stored = np.ascontiguousarray(array.T)
+    if check(stored.data) != stated and check(stored.byteswap().data) != stated:
+        raise TfmedError(f"{claim.path} is damaged: its voxels don't match the checksum in {claim.data.name}")
 
 
 FORMATS = (Format("metaimage", (".mha", ".mhd"), header, read, write),)

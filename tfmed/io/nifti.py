@@ -1,4 +1,8 @@
-"""NIfTI-1 and NIfTI-2: ``.nii``, ``.nii.gz``, and pairs of ``.hdr`` and ``.img``; parsed by nibabel."""
+"""NIfTI-1 and NIfTI-2: ``.nii``, ``.nii.gz``, and pairs of ``.hdr`` and ``.img``; headers parsed by nibabel.
+
+The affine is the sform, else the qform. A file with neither has no orientation; nibabel's convention is taken
+for it: the first axis to the left, the second to the front, the third up, the volume's centre at 0.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -13,58 +17,68 @@ MAGIC = {b"n+1\0", b"ni1\0", b"n+2\0", b"ni2\0"}
 
 
 def header(path: Path) -> Header:
-    return nibabel_files.header(_open(path))
+    parsed = _parse(path)
+    return nibabel_files.header(parsed, _affine(parsed.header, path))
 
 
 def read(path: Path, index: int | None) -> np.ndarray:
-    return nibabel_files.voxels(_open(path), index)
+    return nibabel_files.voxels(_parse(path), index)
 
 
 def write(array: np.ndarray, affine: np.ndarray, path: Path) -> None:
-    """NIfTI-1, or NIfTI-2 where an axis is longer than 32767; qform and sform both say "scanner"."""
+    """NIfTI-1, or NIfTI-2 where an axis is longer than 32767; a sheared grid has an sform only."""
     import nibabel
 
     pair = path.name.lower().endswith((".hdr", ".img"))
-    long = max(array.shape) > 32767
-    kinds = {
-        (False, False): nibabel.Nifti1Image,
-        (False, True): nibabel.Nifti2Image,
-        (True, False): nibabel.Nifti1Pair,
-        (True, True): nibabel.Nifti2Pair,
-    }
-    image = kinds[pair, long](array, affine, dtype=array.dtype)
+    if max(array.shape) > 32767:
+        kind = nibabel.Nifti2Pair if pair else nibabel.Nifti2Image
+    else:
+        kind = nibabel.Nifti1Pair if pair else nibabel.Nifti1Image
+    image = kind(array, affine, dtype=array.dtype)
     image.header.set_xyzt_units("mm")
     image.set_sform(affine, 1)
     try:
         image.set_qform(affine, 1, strip_shears=False)
     except nibabel.spatialimages.HeaderDataError:
-        image.set_qform(None, 0)  # a sheared grid: the sform alone can hold it
+        image.set_qform(None, 0)
     nibabel.save(image, path)
 
 
 def owns(path: Path) -> bool:
-    """Whether the first 348 bytes hold NIfTI's magic (at 344 in version 1, at 4 in version 2)."""
+    """Whether the header bears NIfTI's magic; ``.nii`` can be nothing else."""
+    return path.name.lower().endswith((".nii", ".nii.gz")) or _version(path) is not None
+
+
+def _version(path: Path) -> int | None:
+    """1 or 2 by the magic at byte 344 or at byte 4, None without."""
     start = nibabel_files.first_bytes(nibabel_files.header_file(path), 348)
-    if path.name.lower().endswith((".nii", ".nii.gz")):
-        return True
-    return start[344:348] in MAGIC or start[4:8] in MAGIC
+    if start[4:8] in MAGIC:
+        return 2
+    return 1 if start[344:348] in MAGIC else None
 
 
-def _open(path: Path) -> Any:
+def _parse(path: Path) -> nibabel_files.Parsed:
     import nibabel
 
-    start = nibabel_files.first_bytes(nibabel_files.header_file(path), 348)
-    if start[344:348] not in MAGIC and start[4:8] not in MAGIC:
-        raise TfmedError(f"{path} isn't a NIfTI file: its first bytes lack the magic n+1 or n+2")
-    second = start[4:8] in MAGIC
-    pair = start[5:6] == b"i" if second else start[345:346] == b"i"
-    kinds = {
-        (False, False): nibabel.Nifti1Image,
-        (False, True): nibabel.Nifti2Image,
-        (True, False): nibabel.Nifti1Pair,
-        (True, True): nibabel.Nifti2Pair,
+    version = _version(path)
+    if version is None:
+        raise TfmedError(f"{path} isn't a NIfTI file: it lacks the magic n+1 or n+2 in its header")
+    single = path.name.lower().endswith((".nii", ".nii.gz"))
+    kinds: dict[tuple[int, bool], Any] = {
+        (1, True): nibabel.Nifti1Header,
+        (1, False): nibabel.nifti1.Nifti1PairHeader,
+        (2, True): nibabel.Nifti2Header,
+        (2, False): nibabel.nifti2.Nifti2PairHeader,
     }
-    return nibabel_files.open_image(kinds[pair, second], path)
+    return nibabel_files.parse(path, kinds[version, single])
+
+
+def _affine(header: Any, path: Path) -> np.ndarray:
+    if not int(header["sform_code"]):
+        steps = header["pixdim"][1:4]
+        if not (np.isfinite(steps) & (steps > 0)).all():
+            raise TfmedError(f"{path} claims a spacing of {steps.tolist()} mm, it must be above 0")
+    return header.get_best_affine()
 
 
 FORMATS = (

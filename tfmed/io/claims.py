@@ -1,0 +1,104 @@
+"""What a text header claims of its data, held against the file before anything is allocated."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfmed.errors import TfmedError
+
+# Deflate cannot pack more than 1032 bytes into one; bzip2 packs runs of zeros far closer, but no real image.
+MOST_RATIO = 1032
+LONGEST_HEADER = 1 << 16
+
+
+@dataclass(frozen=True)
+class Claim:
+    """``values`` of ``itemsize`` bytes each, in ``data`` from byte ``start`` up to ``stop``, packed or not."""
+
+    path: Path
+    values: int
+    itemsize: int
+    data: Path
+    start: int
+    stop: int
+    packed: bool
+
+    def check(self) -> None:
+        """TfmedError where the data file is too small for what the header claims."""
+        size = self.data.stat().st_size
+        if self.stop > size:
+            raise TfmedError(f"{self.path} is cut short: {self.data.name} has {size} of {self.stop} bytes")
+        room = max(0, self.stop - self.start) * (MOST_RATIO if self.packed else 1)
+        if self.values * self.itemsize > room:
+            raise TfmedError(
+                f"{self.path} claims {self.values * self.itemsize:.4g} bytes of voxels, but {self.data.name} "
+                f"of {size} bytes can't hold them"
+            )
+
+
+def header_lines(path: Path, last: str | None) -> tuple[list[str], int]:
+    """The lines of a text header and the byte after them.
+
+    The header ends with the line that begins with ``last`` or, for None, before the first empty line.
+    """
+    with open(path, "rb") as file:
+        text = file.read(LONGEST_HEADER)
+    lines, start = [], 0
+    while start < len(text):
+        end = text.find(b"\n", start)
+        end = len(text) if end < 0 else end
+        line = text[start:end].decode("latin-1").rstrip("\r")
+        start = end + 1
+        if last is None and not line:
+            return lines, start
+        lines.append(line)
+        if last is not None and line.startswith(last):
+            return lines, start
+    return lines, start
+
+
+def fields(path: Path, lines: list[str], separator: str) -> dict[str, str]:
+    """The lines as a mapping; TfmedError where a name occurs twice, as parsers differ in which they take."""
+    found: dict[str, str] = {}
+    for line in lines:
+        name, mark, value = line.partition(separator)
+        if not mark:
+            continue
+        if name.strip() in found:
+            raise TfmedError(f"{path} states {name.strip()} twice in its header")
+        found[name.strip()] = value.strip()
+    return found
+
+
+def needed(path: Path, found: dict[str, str], name: str) -> str:
+    if name not in found:
+        raise TfmedError(f"{path} lacks {name} in its header")
+    return found[name]
+
+
+def lengths(path: Path, text: str) -> list[int]:
+    """Axis lengths; TfmedError unless they are whole numbers of at least 1."""
+    words = text.split()
+    if not words or not all(word.isdigit() and len(word) < 16 and int(word) > 0 for word in words):
+        raise TfmedError(f"{path} claims axes of lengths {text!r}, a volume has three of at least 1")
+    return [int(word) for word in words]
+
+
+def check_steps(path: Path, text: str) -> None:
+    """TfmedError unless every spacing is a number above 0."""
+    try:
+        good = all(0 < float(word) < float("inf") for word in text.split())
+    except ValueError:
+        good = False
+    if not good:
+        raise TfmedError(f"{path} claims a spacing of {text!r} mm, it must be above 0")
+
+
+def beside(path: Path, name: str) -> Path:
+    """The data file that a header names; TfmedError where it is missing or outside the header's folder."""
+    folder = path.parent.resolve()
+    data = folder / name
+    if not data.resolve().is_relative_to(folder):
+        raise TfmedError(f"{path} names the data file {name}, which lies outside its folder")
+    if not data.is_file():
+        raise TfmedError(f"{path} names the data file {name}, which isn't there")
+    return data
