@@ -1,4 +1,4 @@
-"""A model with few weights that keeps the contract of slice models, the compiled op of the feature path included."""
+"""A model with few weights that keeps the contract of slice models, with the op of the feature path."""
 
 import keras
 import tensorflow as tf

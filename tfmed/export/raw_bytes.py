@@ -55,7 +55,7 @@ def _reader(data: tf.Tensor, name: str):  # noqa: ANN202
 
 
 def _checks(data: tf.Tensor, shape: tf.Tensor, dtype: tf.Tensor, which: tf.Tensor) -> list[tf.Operation]:
-    # float64 because the product of four hostile int32 lengths overflows int64, and could overflow to any value.
+    # float64, since the product of four hostile int32 lengths could overflow int64 to any value.
     needed = tf.reduce_prod(tf.cast(shape, tf.float64)) * tf.gather(tf.constant(_SIZES, tf.float64), which)
     found = tf.strings.length(data)
     return [

@@ -28,8 +28,8 @@ def export(model: keras.Model, directory: str | Path, name: str | None = None, v
         version: a positive integer; servers answer with the highest.
 
     Returns:
-        The folder written. Its signatures are told in `tfmed.export.signatures.build`, its assets are card.json
-        and labels.txt (line k is class k, line 0 the background).
+        The folder written. `tfmed.export.signatures.build` tells its signatures; its assets are card.json and
+        labels.txt (line k is class k, line 0 the background).
 
     Raises:
         TfmedError: the name or version cannot be served, the version is there already, the folder cannot be
@@ -42,7 +42,7 @@ def export(model: keras.Model, directory: str | Path, name: str | None = None, v
         with tfmed.ops.implementation("composed"):
             functions = signatures.build(model)
             traced = {key: function.get_concrete_function() for key, function in functions.items()}
-        # A gradient of an operation that only training needs would name functions that the server cannot have.
+        # Custom gradients name functions that a server does not have and never needs.
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(served, str(scratch / "model"), signatures=traced, options=options)
         _refuse_foreign_ops(scratch / "model", name)
@@ -65,7 +65,8 @@ def _held(model: keras.Model, scratch: Path) -> tf.Module:
 def _refuse_foreign_ops(path: Path, name: str) -> None:
     if foreign := stock_ops.foreign_ops(path):
         raise TfmedError(
-            f"The graph of {name!r} holds operations that stock TensorFlow Serving lacks: {', '.join(foreign)}. "
+            f"The graph of {name!r} holds operations that stock TensorFlow Serving lacks: "
+            f"{', '.join(foreign)}. "
             "Under tfmed.ops.implementation('composed') every layer must use stock operations."
         )
 
@@ -76,9 +77,9 @@ def _asset(path: Path, content: str) -> tf.saved_model.Asset:
 
 
 def _target(directory: Path, name: str, version: int) -> Path:
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
         raise TfmedError(
-            f"{name!r} cannot be a served name: use letters, digits, '_', '-' and '.', starting with no '.' or '-'."
+            f"{name!r} cannot be a served name: use letters, digits, '_', '-', '.', first a letter or digit."
         )
     if version < 1:
         raise TfmedError(f"A version is a positive integer. Received: {version}")
@@ -90,7 +91,7 @@ def _target(directory: Path, name: str, version: int) -> Path:
 
 @contextlib.contextmanager
 def _written_beside(target: Path) -> Iterator[Path]:
-    """A scratch folder on the target's file system; its subfolder "model" becomes the target if all went well."""
+    """A scratch folder beside the target; its subfolder "model" becomes the target if all went well."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         # TensorFlow Serving looks at folders with numeric names only, so it never sees a half-written one.

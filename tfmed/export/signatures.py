@@ -10,10 +10,10 @@ from tfmed.export import raw_bytes
 from tfmed.inference import StudyPredictor
 
 
-def build(model: keras.Model) -> dict[str, Callable[..., dict[str, tf.Tensor]]]:
+def build(model: keras.Model) -> dict[str, Any]:
     """The signatures of a model of slices with the modalities M = len(model.modalities).
 
-    Returns functions by signature name. Whoever traces them decides by `tfmed.ops.implementation` which
+    Returns tf.functions by signature name. Whoever traces them decides by `tfmed.ops.implementation` which
     operations go in.
 
     serving_default: image [N, H, W, M] raw with background exactly 0; center, scale, present [N, M] -> all
@@ -72,14 +72,14 @@ def build(model: keras.Model) -> dict[str, Callable[..., dict[str, tf.Tensor]]]:
 def normalise(image: tf.Tensor, center: tf.Tensor, scale: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
     """Raw slices [N, H, W, M] to what the network reads: (x - center) / scale where x is not 0, else 0.
 
-    center, scale, present: [N, M]. An absent modality becomes 0 whatever its numbers are, a scale of 0 included.
+    center, scale, present: [N, M]. An absent modality becomes 0 whatever its numbers are, be its scale 0.
     """
     center, scale, present = (value[:, tf.newaxis, tf.newaxis, :] for value in (center, scale, present))
     inside = tf.cast(image != 0, tf.float32)
     return tf.math.multiply_no_nan((image - center) / scale, inside * present)
 
 
-def _function(function: Callable[..., Any], **specs: tf.TensorSpec) -> Callable[..., Any]:
+def _function(function: Callable[..., Any], **specs: tf.TensorSpec) -> Any:
     return tf.function(function, input_signature=list(specs.values()))
 
 

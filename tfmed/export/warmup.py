@@ -15,7 +15,7 @@ Inputs = Mapping[str, np.ndarray]
 
 
 def requests(modalities: int) -> dict[str, Inputs]:
-    """One small request a signature with numeric inputs: a blob amid background, the same in every modality."""
+    """One small request for each numeric signature: a blob amid background, alike in every modality."""
     axis = np.linspace(-1, 1, SLICE_SIZE)
     image = np.where(axis[:, None] ** 2 + axis**2 < 0.6, 100 + 20 * axis, 0)
     axis = np.linspace(-1, 1, VOLUME_SIZE)
