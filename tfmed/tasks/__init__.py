@@ -15,7 +15,6 @@ def get(card: Mapping[str, Any]) -> InstanceSegmentation:
     Raises TfmedError where the card names a task that is not known.
     """
     if card["task"] not in TASKS:
-        raise TfmedError(
-            f"The card of {card['name']!r} names the task {card['task']!r}. Known: {', '.join(sorted(TASKS))}."
-        )
+        known = ", ".join(sorted(TASKS))
+        raise TfmedError(f"The card of {card['name']!r} names the task {card['task']!r}. Known: {known}.")
     return TASKS[card["task"]](card)

@@ -94,13 +94,14 @@ class InstanceSegmentation:
         return {c["name"]: (2 * both[k], total[k]) for k, c in enumerate(self.classes) if known[k]}
 
     def overlay(self, image: np.ndarray, regions: np.ndarray) -> np.ndarray:
-        """Pictures for people: the first channel in grey, regions in the card's colours, inner ones on top.
+        """Pictures for people: the first channel in grey, regions in the card's colours, smaller ones on top.
 
-        image: [N, H, W, M] normalised; regions: [N, H, W, K] probabilities or masks. Returns [N, H, W, 3] uint8.
+        image: [N, H, W, M] normalised; regions: [N, H, W, K] probabilities or masks.
+        Returns [N, H, W, 3] uint8.
         """
         grey = np.clip(image[..., :1] * 40 + 90, 0, 255) * np.ones(3, np.float32)
         drawn = grey.copy()
-        for k in (0, *range(len(self.classes) - 1, 0, -1)):
+        for k in np.argsort(-regions.sum((0, 1, 2)), kind="stable"):
             inside = regions[..., k, None] > 0.5
             drawn = np.where(inside, 0.45 * grey + 0.55 * self.colours[k], drawn)
         return drawn.astype(np.uint8)

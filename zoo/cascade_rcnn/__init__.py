@@ -1,0 +1,1 @@
+"""Cascade of four stages: anchors, boxes, mask estimates, categorised instances."""

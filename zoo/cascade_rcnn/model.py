@@ -1,0 +1,259 @@
+"""The cascade as one Keras model: image in, categorised instances out, everything in the graph."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfmed.layers import anchors as anchor
+from tfmed.layers import boxes as box
+from tfmed.layers import roi
+from tfmed.zoo.cascade_rcnn import losses, network
+
+# Anchors that survive scoring before suppression, and the overlap at which proposals suppress each other.
+SCORED, PROPOSAL_OVERLAP = 128, 0.7
+PROPOSAL_FLOOR = 0.02
+SCORE_FLOOR = 0.05
+POSITIVES, NEGATIVES = 6, 4
+
+Tensors = dict[str, tf.Tensor]
+
+
+def build(
+    card: Mapping[str, Any], variant: str, modalities: tuple[str, ...], **overrides: Any
+) -> keras.Model:
+    """The family's builder, called by ``tfmed.zoo.get``.
+
+    modalities: those that will be fed, a subset of the card's in any order. overrides: replace entries of the
+    variant's ``config`` in the card. Raises TypeError for an unknown entry.
+    """
+    return CascadeRCNN(dict(card), variant, tuple(modalities), overrides)
+
+
+@keras.saving.register_keras_serializable("tfmed")
+class CascadeRCNN(keras.Model):
+    """Instance segmentation by anchors, boxes, mask estimates and instances; see this folder's README.
+
+    Takes ``image`` [N, H, W, M] normalised, any H and W, and ``present`` [N, M]. Gives, padded to D
+    detections (score 0) and P proposals: ``boxes`` [N, D, 4] pixels, ``scores`` [N, D], ``classes`` [N, D]
+    int32 from 1, ``masks`` [N, D, S, S] probabilities in the box widened by ``margin``; of the earlier stages
+    ``proposals`` [N, P, 4], ``proposal_scores`` [N, P], ``stage2_boxes`` and ``stage3_masks``.
+    """
+
+    def __init__(
+        self,
+        card: dict[str, Any],
+        variant: str,
+        modalities: tuple[str, ...],
+        overrides: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.card, self.variant, self.modalities = card, variant, tuple(modalities)
+        self.overrides = dict(overrides or {})
+        names = [each["name"] for each in card["inputs"]["modalities"]]
+        self.channels = [names.index(each) for each in self.modalities]
+        self._assemble(len(names), len(card["outputs"]["classes"]), **self.config)
+        self.supports_jit = False
+        self.built = True
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The builder's arguments: the variant's, with the overrides."""
+        return {**self.card["variants"][self.variant]["config"], **self.overrides}
+
+    def _assemble(
+        self,
+        channels: int,
+        classes: int,
+        *,
+        width: int,
+        stem: int,
+        top: int,
+        fine: int,
+        pooling: str,
+        anchor_channels: int,
+        anchors: list[list[float]],
+        roi_size: int,
+        mask_size: int,
+        hidden: int,
+        proposals: int,
+        detections: int,
+        margin: float,
+    ) -> None:
+        self.classes, self.inputs_expected = classes, channels
+        self.stem, self.unit = stem, 16 * stem
+        self.anchors, self.margin = [tuple(each) for each in anchors], margin
+        self.roi_size, self.mask_size = roi_size, mask_size
+        self.proposal_count, self.detection_count = proposals, detections
+        self.features = network.features(
+            channels, classes, width=width, stem=stem, top=top, fine=fine, pooling=pooling
+        )
+        self.anchor_stage = network.anchor_stage(top, anchor_channels, len(anchors))
+        self.box_stage = network.box_stage(roi_size, top, classes, hidden)
+        self.mask_stage = network.mask_stage(mask_size, fine, classes, hidden)
+        self.instance_stage = network.instance_stage(roi_size, top, classes, hidden)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "card": self.card,
+            "variant": self.variant,
+            "modalities": list(self.modalities),
+            "overrides": self.overrides,
+        }
+
+    def call(self, inputs: Tensors, training: bool = False) -> Tensors:
+        maps = self._maps(inputs)
+        proposals, scores = self._propose(maps)
+        return {"proposals": proposals, "proposal_scores": scores, **self._detect(maps, proposals, scores)}
+
+    def decode(self, outputs: Tensors, height: tf.Tensor, width: tf.Tensor) -> Tensors:
+        """Detections in the image: ``regions`` [N, H, W, K], the best score times mask of each class, and
+        ``owner`` [N, H, W] int32, the 1-based detection of the first class that holds the pixel, 0 for none.
+        """
+        wide = self._widened(outputs["boxes"])
+        weighed = outputs["masks"] * outputs["scores"][..., None, None]
+        pasted = roi.paste(weighed, wide, height, width)
+        regions = []
+        for k in range(1, self.classes + 1):
+            mine = tf.cast(outputs["classes"] == k, pasted.dtype)
+            regions.append(tf.reduce_max(pasted * mine[..., None, None], 1))
+        whole = pasted * tf.cast(outputs["classes"] == 1, pasted.dtype)[..., None, None]
+        best = tf.argmax(whole, 1, output_type=tf.int32) + 1
+        held = tf.reduce_max(whole, 1) > 0.5 * tf.gather(
+            tf.pad(outputs["scores"], [[0, 0], [1, 0]]), best, axis=1, batch_dims=1
+        )
+        return {"regions": tf.stack(regions, -1), "owner": tf.where(held, best, 0)}
+
+    def loss_terms(self, inputs: Tensors, targets: Tensors, training: bool = True) -> Tensors:
+        """Weighted terms of the multi-task loss, scalars whose sum it is; ``targets`` as the task's."""
+        maps = self._maps(inputs, training)
+        truth = self._padded_truth(targets)
+        terms = losses.anchor_terms(maps["scores"], maps["moves"], maps["anchors"], truth)
+        terms |= losses.evidence_terms(maps["evidence"], truth)
+        proposals, _ = self._propose(maps)
+        boxes, index = losses.sample(proposals, truth, POSITIVES, NEGATIVES)
+        for name in ("first", "second"):
+            seen = self._pass(maps, boxes, index, training)
+            more, _ = losses.box_terms(name, seen["scores"], seen["moves"], boxes, index, truth)
+            terms |= more
+            terms |= losses.mask_terms(name, seen["masks"], seen["instances"], seen["boxes"], index, truth)
+            boxes = seen["boxes"]
+        return terms
+
+    def compute_loss(
+        self,
+        x: Tensors | None = None,
+        y: Tensors | None = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> tf.Tensor:
+        """The loss for Keras' own fit; the predictions are not needed, and the graph drops them."""
+        return tf.add_n(list(self.loss_terms(x, y, training).values()))
+
+    def _maps(self, inputs: Tensors, training: bool = False) -> Tensors:
+        """Feature maps, evidence, anchors with scores and moves, of the image padded to whole cells."""
+        image, present = self._all_channels(inputs)
+        height, width = tf.shape(image)[1], tf.shape(image)[2]
+        padding = [[0, 0], [0, -height % self.unit], [0, -width % self.unit], [0, 0]]
+        maps = self.features({"image": tf.pad(image, padding), "present": present}, training=training)
+        found = self.anchor_stage(maps["top"], training=training)
+        cells = tf.shape(maps["top"])
+        count = cells[1] * cells[2] * len(self.anchors)
+        return {
+            **{key: tf.cast(value, tf.float32) for key, value in maps.items()},
+            "scores": tf.reshape(found["scores"], [-1, count]),
+            "moves": tf.reshape(found["moves"], [-1, count, 4]),
+            "anchors": anchor.grid(cells[1], cells[2], network.ANCHOR_STRIDE, self.anchors),
+            "size": tf.stack([height, width]),
+        }
+
+    def _all_channels(self, inputs: Tensors) -> tuple[tf.Tensor, tf.Tensor]:
+        """The fed modalities at their places among all that the network knows."""
+        place = tf.one_hot(self.channels, self.inputs_expected)
+        image, present = tf.cast(inputs["image"], tf.float32), tf.cast(inputs["present"], tf.float32)
+        if self.channels == list(range(self.inputs_expected)):
+            return image, present
+        return tf.tensordot(image, place, 1), tf.tensordot(present, place, 1)
+
+    def _padded_truth(self, targets: Tensors) -> Tensors:
+        height, width = tf.shape(targets["owner"])[1], tf.shape(targets["owner"])[2]
+        padding = [[0, 0], [0, -height % self.unit], [0, -width % self.unit]]
+        return {
+            **targets,
+            "owner": tf.pad(targets["owner"], padding),
+            "regions": tf.pad(targets["regions"], [*padding, [0, 0]]),
+        }
+
+    def _propose(self, maps: Tensors) -> tuple[tf.Tensor, tf.Tensor]:
+        """Stage 1's boxes [N, P, 4] and scores [N, P], best first, overlapping ones suppressed (score 0)."""
+        top = tf.math.top_k(tf.sigmoid(maps["scores"]), SCORED)
+        moves = tf.gather(maps["moves"], top.indices, batch_dims=1)
+        boxes = box.decode(moves, tf.gather(maps["anchors"], top.indices))
+        boxes = box.clip(boxes, maps["size"][0], maps["size"][1])
+        best = tf.math.top_k(box.suppress(boxes, top.values, PROPOSAL_OVERLAP), self.proposal_count)
+        boxes = tf.gather(boxes, best.indices, batch_dims=1)
+        return tf.stop_gradient(boxes), tf.stop_gradient(best.values)
+
+    def _widened(self, boxes: tf.Tensor) -> tf.Tensor:
+        edge = self.margin * (boxes[..., 2:] - boxes[..., :2])
+        return boxes + tf.concat([-edge, edge], -1)
+
+    def _pass(self, maps: Tensors, boxes: tf.Tensor, index: tf.Tensor, training: bool = False) -> Tensors:
+        """Stages 2 to 4 on a list of boxes [R, 4]: moved boxes, masks in them and instances (logits)."""
+        stride, size = network.ANCHOR_STRIDE, self.mask_size
+        seen = roi.warp(maps["top"], boxes, index, self.roi_size, stride)
+        found = self.box_stage(seen, training=training)
+        moved = box.clip(box.decode(found["moves"], boxes), maps["size"][0], maps["size"][1])
+        wide = self._widened(moved)
+        fine = roi.warp(maps["fine"], wide, index, size // 2, self.stem)
+        evidence = roi.warp(maps["evidence"], wide, index, size, 1.0)
+        masks = self.mask_stage(
+            {"fine": fine, "evidence": evidence, "code": found["code"]}, training=training
+        )
+        covered = tf.reduce_max(tf.sigmoid(masks), -1, keepdims=True)
+        covered = tf.nn.avg_pool2d(covered, size // self.roi_size, size // self.roi_size, "VALID")
+        masked = roi.warp(maps["top"], wide, index, self.roi_size, stride) * covered
+        instances = self.instance_stage({"masked": masked, "code": found["code"]}, training=training)
+        return {
+            "scores": found["scores"],
+            "moves": found["moves"],
+            "boxes": moved,
+            "masks": masks,
+            "instances": instances,
+        }
+
+    def _detect(self, maps: Tensors, proposals: tf.Tensor, scores: tf.Tensor) -> Tensors:
+        """Both passes over the proposals that are worth it, then the best D instances of all classes."""
+        place = tf.where(scores > PROPOSAL_FLOOR)
+        index = tf.cast(place[:, 0], tf.int32)
+        first = self._pass(maps, tf.gather_nd(proposals, place), index)
+        second = self._pass(maps, first["boxes"], index)
+        chance = tf.sqrt(tf.sigmoid(second["scores"]) * tf.sigmoid(second["instances"]))
+        shape = tf.shape(proposals, tf.int64)[:2]
+
+        def spread(values: tf.Tensor) -> tf.Tensor:
+            return tf.scatter_nd(place, values, tf.concat([shape, tf.shape(values, tf.int64)[1:]], 0))
+
+        boxes = spread(second["boxes"])
+        by_class = tf.transpose(spread(chance), [0, 2, 1])
+        kept = box.suppress(tf.repeat(boxes[:, None], self.classes, 1), by_class, 0.5)
+        kept = tf.where(kept > SCORE_FLOOR, kept, 0.0)
+        best = tf.math.top_k(tf.reshape(kept, [-1, self.classes * self.proposal_count]), self.detection_count)
+        which, row = best.indices // self.proposal_count, best.indices % self.proposal_count
+
+        def chosen_mask(masks: tf.Tensor) -> tf.Tensor:
+            by_row = tf.transpose(spread(tf.sigmoid(masks)), [0, 1, 4, 2, 3])
+            return tf.gather_nd(by_row, tf.stack([row, which], -1), batch_dims=1)
+
+        real = best.values > 0.0
+        return {
+            "boxes": tf.gather(boxes, row, batch_dims=1) * tf.cast(real, tf.float32)[..., None],
+            "scores": best.values,
+            "classes": tf.where(real, which + 1, 0),
+            "masks": chosen_mask(second["masks"]),
+            "stage2_boxes": tf.gather(spread(first["boxes"]), row, batch_dims=1),
+            "stage3_masks": chosen_mask(first["masks"]),
+        }
