@@ -1,0 +1,106 @@
+"""Builds the native library, ``libtfmed_ops.so``, from ``cc/``; run as ``python -m tfmed.ops.build`` or by pip.
+
+Nothing of tfmed is imported, so that setup.py can use this file before the package exists.
+"""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from setuptools import Extension
+from setuptools.command.build_ext import build_ext
+
+LIBRARY = "libtfmed_ops.so"
+MARK = "tfmed-ops-build:"
+SOURCES = Path(__file__).resolve().parent / "cc"
+WARNINGS = ["-Wall", "-Wextra", "-Werror"]
+OPTIMISE = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-fno-semantic-interposition"]
+CUDA_ARCHITECTURES = ("75", "80", "90")
+
+
+def instruction_sets() -> dict[str, list[str]]:
+    """Compiler flags of each instruction set that the row kernels are compiled for."""
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return {"baseline": []}
+    avx2 = ["-mavx2", "-mfma"]
+    wide = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"]
+    return {"baseline": [], "avx2": avx2, "avx512": [*avx2, *wide]}
+
+
+def tensorflow_flags() -> tuple[list[str], list[str], str]:
+    """Compile flags, link flags and version of the TensorFlow to build for; its headers count as system headers."""
+    # A process of its own keeps TensorFlow out of pip's and its log lines out of the output.
+    code = "import json, tensorflow as tf; s = tf.sysconfig; print(json.dumps([s.get_compile_flags(), s.get_link_flags(), tf.__version__]))"
+    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+    shown = subprocess.run(
+        [sys.executable, "-c", code], env=quiet, check=True, stdout=subprocess.PIPE, text=True
+    )
+    compile_flags, link_flags, version = json.loads(shown.stdout.splitlines()[-1])
+    system = [
+        part
+        for flag in compile_flags
+        for part in (["-isystem", flag[2:]] if flag.startswith("-I") else [flag])
+    ]
+    return system, link_flags, version
+
+
+def build(output: Path, cxx: str | None = None, extra: tuple[str, ...] = ()) -> None:
+    """Compiles and links the library at `output`; `extra` flags go to every compilation and to the link.
+
+    Raises subprocess.CalledProcessError if a compiler fails, after it has printed why.
+    """
+    compiler = cxx or os.environ.get("CXX", "g++")
+    headers, libraries, version = tensorflow_flags()
+    facts = {"tensorflow": version, "compiler": _first_line([compiler, "--version"]), "cuda": None}
+    stamp = json.dumps(MARK + json.dumps(facts))
+    common = [compiler, "-std=c++17", "-fPIC", "-fvisibility=hidden", *OPTIMISE, *WARNINGS, *extra]
+    with tempfile.TemporaryDirectory() as scratch:
+        objects = Path(scratch)
+        jobs = [
+            [*common, *headers, f"-DTFMED_OPS_BUILD={stamp}", "-c", str(SOURCES / "l2_norm_pool_op.cc")],
+            [*common, *headers, "-c", str(SOURCES / "pool_shape.cc")],
+            [*common, "-c", str(SOURCES / "dispatch.cc")],
+        ]
+        jobs += [
+            [*common, *flags, f"-DTFMED_ISA={name}", "-c", str(SOURCES / "pool_rows.cc")]
+            for name, flags in instruction_sets().items()
+        ]
+        made = [str(objects / f"{number}.o") for number in range(len(jobs))]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(_run, [[*job, "-o", target] for job, target in zip(jobs, made, strict=True)]))
+        linked = output.with_name(f"{output.name}.{os.getpid()}")
+        output.parent.mkdir(parents=True, exist_ok=True)
+        _run([compiler, "-shared", *extra, *made, *libraries, "-o", str(linked)])
+        os.replace(linked, output)
+
+
+def _run(command: list[str]) -> None:
+    subprocess.run(command, check=True)
+
+
+def _first_line(command: list[str]) -> str:
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[0]
+
+
+class BuildOps(build_ext):
+    """setuptools' step: the library lies beside this file in wheels, installs and checkouts alike."""
+
+    def get_ext_filename(self, fullname: str) -> str:
+        return os.path.join(*fullname.split(".")[:-1], LIBRARY)
+
+    def build_extension(self, ext: Extension) -> None:
+        build(Path(self.get_ext_fullpath(ext.name)).resolve())
+
+
+# Optional: where no compiler is, tfmed installs all the same and runs on TensorFlow's own ops.
+EXTENSION = Extension("tfmed.ops.native_library", sources=[], optional=True)
+
+
+if __name__ == "__main__":
+    build(SOURCES.parent / LIBRARY)
