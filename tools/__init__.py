@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import os
 import pkgutil
 import sys
 from pathlib import Path
@@ -57,6 +58,8 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point: bad input ends with one sentence and exit status 2, never with a traceback."""
+    # TensorFlow's remarks on missing GPUs are no news to the user of a command.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         cli(prog_name="tfmed")
     except TfmedError as error:
