@@ -1,0 +1,10 @@
+"""Phantoms: studies with exact ground truth from real anatomy, grown lesions and the physics of scanners.
+
+>>> study = tfmed.phantom.make("glioma", seed=3)
+>>> tfmed.phantom.write(study, "phantoms/", layout="brats2015")
+"""
+
+from tfmed.phantom.layouts import LAYOUTS, write
+from tfmed.phantom.studies import GLIOMA_MODALITIES, KINDS, make, volumes_ml
+
+__all__ = ["GLIOMA_MODALITIES", "KINDS", "LAYOUTS", "make", "volumes_ml", "write"]

@@ -1,0 +1,241 @@
+"""Intensities of tissues and lesions: signal equations with jitter, or free randomisation.
+
+Relaxation times are rounded means of the literature at 1.5 to 3 T; what matters is the order of tissues, and
+that everything is drawn far beyond the plausible (domain randomisation).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfmed.errors import TfmedError
+from tfmed.phantom.tissues import N_TISSUES, Tissue
+
+MODALITIES = ("flair", "t1", "t1c", "t2", "pd", "dwi", "adc")
+LESIONS = ("necrosis", "oedema", "non_enhancing", "enhancing")
+SPOT = N_TISSUES + len(LESIONS)
+N_VALUES = SPOT + 1
+
+# T1 ms, T2 ms, proton density, diffusion 1e-3 mm2/s
+RELAXATION = {
+    Tissue.CSF: (4000, 1500, 1.0, 3.0),
+    Tissue.VENTRICLE: (4000, 1500, 1.0, 3.0),
+    Tissue.CORTEX: (1350, 92, 0.82, 0.85),
+    Tissue.WHITE: (850, 72, 0.70, 0.75),
+    Tissue.CEREBELLAR_CORTEX: (1320, 90, 0.81, 0.8),
+    Tissue.CEREBELLAR_WHITE: (880, 74, 0.71, 0.72),
+    Tissue.THALAMUS: (1120, 82, 0.77, 0.8),
+    Tissue.CAUDATE: (1270, 86, 0.80, 0.78),
+    Tissue.PUTAMEN: (1190, 80, 0.80, 0.76),
+    Tissue.PALLIDUM: (950, 64, 0.74, 0.75),
+    Tissue.BRAIN_STEM: (960, 80, 0.74, 0.78),
+    Tissue.VENTRAL_DC: (930, 74, 0.73, 0.75),
+    Tissue.HIPPOCAMPUS: (1350, 100, 0.83, 0.9),
+    Tissue.AMYGDALA: (1350, 98, 0.83, 0.85),
+    Tissue.CHOROID: (1500, 150, 0.85, 1.6),
+    Tissue.VESSEL: (1600, 40, 0.60, 1.2),
+    Tissue.DURA: (1000, 45, 0.60, 0.8),
+    Tissue.SKULL: (1500, 8, 0.20, 0.3),
+    Tissue.SOFT: (1000, 45, 0.75, 1.2),
+    Tissue.FAT: (330, 75, 0.95, 0.2),
+    Tissue.EYE: (3800, 900, 1.0, 2.8),
+}
+PARENCHYMA = (Tissue.WHITE, Tissue.CORTEX, Tissue.CEREBELLAR_CORTEX, Tissue.CEREBELLAR_WHITE, Tissue.BRAIN_STEM)
+
+
+@dataclass(frozen=True, eq=False)
+class Contrast:
+    """``values`` float32 [modality, N_VALUES]: tissues by code, then ``LESIONS``, then bright spots.
+
+    ``texture`` float32 [modality, N_VALUES]: relative amplitude of the texture inside each.
+    """
+
+    modalities: tuple[str, ...]
+    values: np.ndarray
+    texture: np.ndarray
+
+
+def draw(modalities: tuple[str, ...], rng: np.random.Generator, random_share: float = 0.3) -> Contrast:
+    """Contrasts of one scan: each modality realistic, or, with probability ``random_share``, free.
+
+    Free contrasts give tissues any order but keep the sign that makes a lesion a lesion.
+    """
+    unknown = [m for m in modalities if m not in MODALITIES]
+    if unknown:
+        raise TfmedError(f"No contrast for {unknown[0]!r}. Received: {modalities}. Known: {', '.join(MODALITIES)}.")
+    relaxation = _relaxation(rng)
+    rows = []
+    for modality in modalities:
+        if rng.random() < random_share:
+            rows.append(_free(modality, rng))
+        else:
+            rows.append(_realistic(modality, relaxation, rng))
+    values = np.stack(rows).astype(np.float32)
+    texture = np.broadcast_to(rng.uniform(0.01, 0.05, (len(modalities), 1)), values.shape).copy()
+    lesion = slice(N_TISSUES, N_TISSUES + len(LESIONS))
+    texture[:, lesion] = np.exp(rng.uniform(np.log(0.02), np.log(0.16), (len(modalities), len(LESIONS))))
+    texture[:, [Tissue.VESSEL, Tissue.CHOROID]] = 0.12
+    return Contrast(modalities, values, texture.astype(np.float32))
+
+
+def plain(modalities: tuple[str, ...]) -> Contrast:
+    """The mean realistic contrast, without texture: the same in every call."""
+
+    class Middle:
+        def uniform(self, low, high, size=None):  # noqa: ANN001, ANN202
+            return np.full(size, (low + high) / 2) if size is not None else (low + high) / 2
+
+        def normal(self, mean=0.0, sd=1.0, size=None):  # noqa: ANN001, ANN202
+            return np.full(size, float(mean)) if size is not None else float(mean)
+
+    middle = Middle()
+    relaxation = _relaxation(middle)  # type: ignore[arg-type]
+    values = np.stack([_realistic(m, relaxation, middle) for m in modalities]).astype(np.float32)  # type: ignore[arg-type]
+    return Contrast(modalities, values, np.zeros_like(values))
+
+
+def _relaxation(rng: np.random.Generator) -> np.ndarray:
+    """T1, T2, density, diffusion of everything in this head: float64 [N_VALUES, 4]."""
+    table = np.zeros((N_VALUES, 4))
+    for tissue, row in RELAXATION.items():
+        table[tissue] = row
+    table[N_TISSUES:SPOT] = [
+        (rng.uniform(1500, 3600), np.exp(rng.uniform(np.log(140), np.log(900))), rng.uniform(0.9, 1), 2.0),
+        (rng.uniform(1250, 1900), rng.uniform(105, 190), rng.uniform(0.8, 0.92), 1.4),
+        (rng.uniform(1450, 2300), rng.uniform(115, 260), rng.uniform(0.84, 0.95), 1.3),
+        (rng.uniform(1200, 1800), rng.uniform(90, 170), rng.uniform(0.8, 0.92), 1.0),
+    ]
+    table[SPOT] = (rng.uniform(1150, 1500), rng.uniform(100, 150), 0.82, 1.0)
+    return table * np.exp(rng.normal(0, 1, table.shape) * [0.04, 0.06, 0.02, 0.05])
+
+
+def _realistic(modality: str, relaxation: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    t1, t2, density, diffusion = np.maximum(relaxation, 1e-6).T
+    if modality == "t1c":
+        t1 = _after_gadolinium(t1, rng)
+    values = _signal(modality, t1, t2, density, diffusion, rng)
+    values[Tissue.OUTSIDE] = 0
+    values /= values[Tissue.WHITE]
+    if modality in ("t1", "t1c", "t2"):
+        values[Tissue.VESSEL] *= rng.uniform(0.4, 1.1)
+    if modality in ("flair", "t2"):
+        _fade_oedema(values, rng)
+    if modality == "t1c":
+        floor = values[list(PARENCHYMA)].max()
+        enhancing = N_TISSUES + 3
+        values[enhancing] = max(values[enhancing], floor * rng.uniform(1.08, 1.2))
+    return values * np.exp(rng.normal(0, 0.03, values.shape))
+
+
+def _fade_oedema(values: np.ndarray, rng: np.random.Generator) -> None:
+    """Oedema from a little brighter than tissue to its full signal."""
+    floor = values[list(PARENCHYMA)].max() * rng.uniform(1.0, 1.12)
+    oedema = N_TISSUES + 1
+    values[oedema] = floor + max(values[oedema] - floor, 0.05) * rng.uniform(0.4, 1.1)
+
+
+def _after_gadolinium(t1: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """T1 shortened by contrast agent where it leaks or flows; the rest of a lesion takes up a trace."""
+    t1 = t1.copy()
+    for code, low, high in (
+        (N_TISSUES + 3, 280, 850),
+        (Tissue.VESSEL, 180, 600),
+        (Tissue.CHOROID, 300, 900),
+        (Tissue.DURA, 300, 1000),
+    ):
+        t1[code] = np.exp(rng.uniform(np.log(low), np.log(high)))
+    t1[N_TISSUES] *= rng.uniform(0.8, 1.0)
+    t1[N_TISSUES + 2] *= rng.uniform(0.75, 1.0)
+    return t1
+
+
+def _signal(
+    modality: str, t1: np.ndarray, t2: np.ndarray, density: np.ndarray, diffusion: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:  # fmt: skip
+    """Spin-echo and inversion-recovery signal equations (times in ms, b in ms/um2)."""
+    if modality in ("t1", "t1c"):
+        repetition, echo = rng.uniform(420, 900), rng.uniform(5, 16)
+        return density * (1 - np.exp(-repetition / t1)) * np.exp(-echo / t2)
+    if modality == "t2":
+        repetition, echo = rng.uniform(3500, 7000), rng.uniform(75, 120)
+        return density * (1 - np.exp(-repetition / t1)) * np.exp(-echo / t2)
+    if modality == "pd":
+        repetition, echo = rng.uniform(2500, 5000), rng.uniform(8, 25)
+        return density * (1 - np.exp(-repetition / t1)) * np.exp(-echo / t2)
+    if modality == "flair":
+        repetition, echo = rng.uniform(8000, 11000), rng.uniform(85, 140)
+        inversion = 4000 * (np.log(2) - np.log1p(np.exp(-repetition / 4000))) * rng.uniform(0.88, 1.06)
+        recovered = 1 - 2 * np.exp(-inversion / t1) + np.exp(-repetition / t1)
+        return density * np.abs(recovered) * np.exp(-echo / t2)
+    if modality == "adc":
+        return diffusion.copy()
+    weighting, echo = rng.uniform(0.8, 1.2), rng.uniform(70, 105)
+    return density * np.exp(-echo / t2) * np.exp(-weighting * diffusion)
+
+
+def _free(modality: str, rng: np.random.Generator) -> np.ndarray:
+    """Any order of tissues; lesions keep their sign against white and grey matter."""
+    values = np.zeros(N_VALUES)
+    white, grey, deep, fluid = rng.uniform(0.2, 0.8, 4)
+    fluid = rng.uniform(0.0, 0.3) if modality in ("flair", "t1", "t1c") else rng.uniform(0.7, 1.6)
+    for members, value in (
+        ((Tissue.WHITE, Tissue.CEREBELLAR_WHITE, Tissue.BRAIN_STEM, Tissue.VENTRAL_DC), white),
+        ((Tissue.CORTEX, Tissue.CEREBELLAR_CORTEX, Tissue.HIPPOCAMPUS, Tissue.AMYGDALA), grey),
+        ((Tissue.THALAMUS, Tissue.CAUDATE, Tissue.PUTAMEN, Tissue.PALLIDUM), deep),
+        ((Tissue.CSF, Tissue.VENTRICLE, Tissue.EYE), fluid),
+    ):
+        values[list(members)] = value
+    values[Tissue.CHOROID : Tissue.EYE] = rng.uniform(0.05, 1.2, 6)
+    low, high = min(white, grey), max(white, grey, values[Tissue.THALAMUS])
+    dark, bright = low * rng.uniform(0.35, 0.95, 4), high + rng.uniform(0.08, 0.7, 4)
+    lesion = {"t1": dark, "pd": bright, "t2": bright, "flair": bright, "dwi": bright, "adc": bright}.get(modality)
+    if lesion is None:
+        lesion = np.array([dark[0], dark[1] + 0.5 * (white - dark[1]), dark[2], max(bright[3], high * 1.1)])
+    values[N_TISSUES:SPOT] = lesion
+    if modality == "flair":
+        values[N_TISSUES] = rng.uniform(0.1, 1.4)
+    if modality == "t1c":
+        values[[Tissue.VESSEL, Tissue.CHOROID, Tissue.DURA]] = high + rng.uniform(0, 0.8, 3)
+    values[SPOT] = values[N_TISSUES + 1] * rng.uniform(0.8, 1.1)
+    values *= np.exp(rng.normal(0, 0.04, N_VALUES))
+    values[Tissue.OUTSIDE] = 0
+    return values
+
+
+def clean(channels: np.ndarray, contrast: Contrast) -> tuple[np.ndarray, np.ndarray]:
+    """Noiseless intensities and texture amplitudes of latent voxels.
+
+    channels: uint8 [9, ...] as in ``latent.CHANNELS``. Returns float32 [modality, ...] twice.
+    """
+    first, second = channels[0], channels[1]
+    share = channels[2].astype(np.float32) / 255
+    tables = np.concatenate([contrast.values, contrast.texture])
+    mixed = tables[:, second]
+    mixed += (tables[:, first] - mixed) * share
+    _paint(mixed, channels[4:5], tables[:, SPOT:])
+    _paint(mixed, channels[5:], tables[:, N_TISSUES:SPOT])
+    n = len(contrast.modalities)
+    return mixed[:n], mixed[n:]
+
+
+def _paint(mixed: np.ndarray, fractions: np.ndarray, values: np.ndarray) -> None:
+    """mixed (1 - sum f) + sum f v, in place; fractions uint8 [k, ...], values [n, k]."""
+    active = _extent(fractions.any(0))
+    if active is None:
+        return
+    weights = fractions[:, *active].astype(np.float32) / 255
+    part = mixed[:, *active]
+    part *= 1 - weights.sum(0)
+    part += np.tensordot(values, weights, 1)
+
+
+def _extent(mask: np.ndarray) -> tuple[slice, ...] | None:
+    """Bounding box of the true voxels, None where there are none."""
+    slices = []
+    for axis in range(mask.ndim):
+        where = np.flatnonzero(mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)))
+        if not len(where):
+            return None
+        slices.append(slice(int(where[0]), int(where[-1]) + 1))
+    return tuple(slices)
