@@ -14,7 +14,7 @@ CENTRE = np.array([88.0, 100.0, 82.0])
 def head(
     yaw: float, roll: float, shift: tuple[float, float, float]
 ) -> tuple[np.ndarray, np.ndarray, Rotation]:
-    """A brain-like shape (narrow front, flat base, ventricles) with a lesion, turned and shifted about CENTRE."""
+    """A brain-like shape (narrow front, flat base, ventricles) with a lesion, turned."""
     turn = Rotation.from_euler("zy", [yaw, -roll], degrees=True)
     points = np.stack(np.meshgrid(*map(np.arange, SHAPE), indexing="ij"), -1) - (CENTRE + shift)
     x, y, z = np.moveaxis(points @ turn.as_matrix(), -1, 0)
@@ -69,4 +69,5 @@ def test_the_same_head_on_coarser_voxels_has_the_same_plane() -> None:
 def test_side_of_a_ball_by_its_distance_from_the_plane(centre: float, radius: float, expected: str) -> None:
     grid = np.stack(np.meshgrid(*[np.arange(-60.0, 61, 2)] * 3, indexing="ij"), -1).reshape(-1, 3)
     ball = grid[((grid - [centre, 0, 0]) ** 2).sum(1) <= radius**2]
-    assert side(MidPlane(np.array([1.0, 0, 0]), 50.0), ball + [50.0, 0, 0]) == expected
+    plane = MidPlane(np.array([1.0, 0, 0]), 50.0)
+    assert side(plane, ball + np.array([50.0, 0, 0])) == expected

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import ndimage
-from threshold_model import CARD
 
+from tests.inference.threshold_model import CARD
 from tfmed.inference.lesions import agree, find_lesions, link_slices
 from tfmed.inference.rules import Rules
 

@@ -1,8 +1,8 @@
 """What a card's classes imply: the painting order of nested regions and the values of other editions."""
 
 import pytest
-from threshold_model import CARD
 
+from tests.inference.threshold_model import CARD
 from tfmed.errors import TfmedError
 from tfmed.inference.rules import Paint, Rules
 

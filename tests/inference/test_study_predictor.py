@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from threshold_model import CARD, ThresholdModel
 
+from tests.inference.threshold_model import CARD, ThresholdModel
 from tfmed import intensity
 from tfmed.inference import normalisation
 from tfmed.inference.graph import StudyPredictor, bounding_box

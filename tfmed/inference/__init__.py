@@ -4,7 +4,7 @@ import importlib
 from typing import Any
 
 _PLACES = {
-    "predict": "predict",
+    "predict": "prediction",
     "Result": "result",
     "Rules": "rules",
     "StudyPredictor": "graph",

@@ -96,12 +96,12 @@ class StudyPredictor(tf.Module):
         """Regions [n, H, W, K], owners uint8 [n, H, W] and scores [n, D] of a view's slices [n, H, W, M]."""
         size = tf.shape(slices)
         batches = (size[0] + self.batch - 1) // self.batch
-        detections, classes = self._output_sizes()
+        classes = len(self.rules.regions)
         regions = tf.TensorArray(
             tf.float32, batches, infer_shape=False, element_shape=[None, None, None, classes]
         )
         owners = tf.TensorArray(tf.uint8, batches, infer_shape=False, element_shape=[None, None, None])
-        scores = tf.TensorArray(tf.float32, batches, infer_shape=False, element_shape=[None, detections])
+        scores = tf.TensorArray(tf.float32, batches, infer_shape=False, element_shape=[None, None])
         for i in tf.range(batches):
             tf.autograph.experimental.set_loop_options(parallel_iterations=1)
             image = slices[i * self.batch : (i + 1) * self.batch]
@@ -112,12 +112,6 @@ class StudyPredictor(tf.Module):
             owners = owners.write(i, tf.cast(decoded["owner"], tf.uint8))
             scores = scores.write(i, outputs["scores"])
         return regions.concat(), owners.concat(), scores.concat()
-
-    def _output_sizes(self) -> tuple[int | None, int]:
-        """Detections of a slice (None if the model leaves it open) and classes."""
-        shape = getattr(self.model, "output_shape", None)
-        detections = shape["scores"][1] if isinstance(shape, dict) else None
-        return detections, len(self.rules.regions)
 
     def _labels(self, probability: tf.Tensor) -> tf.Tensor:
         """Label values uint8 [x, y, z] of region probabilities [x, y, z, K], nested by the painting rules."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SEARCH_MM = 4.0
+SEARCH_MM = 5.0
 STARTS_DEGREES = (-20.0, 0.0, 20.0)
 CROSSING_SHARE = 0.1
 MIDLINE_MM = 12.0
@@ -71,8 +71,8 @@ def find_mid_plane(image: np.ndarray, inside: np.ndarray, spacing_mm: float = 1.
 def side(plane: MidPlane, points: np.ndarray) -> str:
     """Where a lesion with voxel centres `points` [n, 3] (mm, n > 0) lies.
 
-    `left` or `right` with less than a tenth of its volume on the other side; else `midline` if nearly all of it
-    (nine tenths) lies within 12 mm of the plane, and `both` if it reaches farther.
+    `left` or `right` with less than a tenth of its volume on the other side; else `midline` if nine tenths
+    of it lie within 12 mm of the plane, and `both` if it reaches farther.
     """
     distance = plane.distance_mm(points)
     right = float(np.mean(distance > 0))

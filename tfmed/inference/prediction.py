@@ -1,0 +1,106 @@
+"""A study in, a `Result` out."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfmed import geometry
+from tfmed.errors import TfmedError
+from tfmed.inference.hemisphere import MidPlane, find_mid_plane
+from tfmed.inference.lesions import find_lesions
+from tfmed.inference.opening import Source, open_study
+from tfmed.inference.report import Evidence, describe
+from tfmed.inference.result import Result
+from tfmed.inference.rules import Rules
+from tfmed.inference.working import WorkingVolume, working_volume
+from tfmed.study import LabelMap, Study, Volume
+
+
+def predict(
+    model: Any,
+    study: Source,
+    *,
+    mask: str | Path | Volume | None = None,
+    modalities: tuple[str, ...] | None = None,
+    resample: bool = False,
+) -> Result:
+    """Finds the lesions of a study.
+
+    Args:
+        model: a model of `tfmed.zoo.get`, or one loaded by Keras from its file.
+        study: a folder in a known layout, files by modality, or a `tfmed.Study`; any subset of the model's
+            modalities.
+        mask: the brain, non-zero inside; needed where scans are not skull-stripped.
+        modalities: use these alone, even if the study has more.
+        resample: bring modalities that lie on other grids onto the first one's, instead of an error.
+
+    Returns:
+        Labels and instances on the study's own grid, and the lesions in world mm. The same study gives the
+        same result, bit for bit.
+
+    Raises:
+        TfmedError: a study that cannot be read, or that has none of the modalities.
+    """
+    opened = open_study(study, mask, resample)
+    working = working_volume(opened, tuple(model.modalities), _chosen(opened, model, modalities))
+    outputs = study_predictor(model).predict(working.volume, working.present)
+    return finish(opened, working, {name: value.numpy() for name, value in outputs.items()}, model.card)
+
+
+def study_predictor(model: Any) -> Any:
+    """The model's `StudyPredictor`, made and traced once."""
+    from tfmed.inference.graph import StudyPredictor
+
+    # Past Keras's own __setattr__, which would take the predictor for a layer of the model.
+    if "_study_predictor" not in model.__dict__:
+        model.__dict__["_study_predictor"] = StudyPredictor(model)
+    return model.__dict__["_study_predictor"]
+
+
+def finish(
+    study: Study, working: WorkingVolume, outputs: dict[str, np.ndarray], card: dict[str, Any]
+) -> Result:
+    """The result of what the study function gave, in-process or from a server.
+
+    Args:
+        study: as read.
+        working: what was sent to the function.
+        outputs: `labels`, `owner` and `scores`, see `StudyPredictor`.
+        card: of the model.
+    """
+    rules = Rules.from_card(card)
+    voxel_mm3 = geometry.voxel_volume_mm3(working.affine)
+    lesions = find_lesions(outputs["labels"], outputs["owner"], rules, voxel_mm3)
+    labels = np.where(lesions > 0, outputs["labels"], 0).astype(np.uint8)
+    evidence = Evidence(labels, lesions, outputs["owner"], outputs["scores"], working.affine)
+    plane = _mid_plane(working) if lesions.any() else None
+    instances = lesions.astype(np.uint8 if lesions.max() < 256 else np.uint16)
+    return Result(
+        study=study,
+        labels=LabelMap(working.restore(labels), study.affine, rules.edition),
+        instances=LabelMap(working.restore(instances), study.affine),
+        lesions=describe(evidence, plane, rules),
+        modalities=working.modalities,
+        model=card["name"],
+        rules=rules,
+    )
+
+
+def _chosen(study: Study, model: Any, wanted: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The study's modalities that are to be read; those asked for must be there."""
+    known = tuple(model.modalities)
+    if wanted is None:
+        return study.modalities
+    for name in wanted:
+        if name not in known:
+            raise TfmedError(f"The model reads no modality {name!r}. Known: {', '.join(known)}.")
+        if name not in study.images:
+            have = ", ".join(study.modalities)
+            raise TfmedError(f"Study {study.case_id} has no modality {name!r}. It has: {have}.")
+    return wanted
+
+
+def _mid_plane(working: WorkingVolume) -> MidPlane:
+    first = working.volume[..., int(np.argmax(working.present))]
+    return find_mid_plane(first, first != first[0, 0, 0])

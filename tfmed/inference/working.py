@@ -1,0 +1,135 @@
+"""From a study's own grid to the raw 1 mm volume that the study function takes, and back."""
+
+import warnings
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfmed import geometry, intensity
+from tfmed.errors import TfmedError
+from tfmed.study import Study, Volume
+
+# A grid whose spacing is this close to 1 mm is taken as it is: resampling would cost more than it gives.
+SPACING_TOLERANCE = 0.02
+# Adult brains hold less; a larger foreground is a head that was not skull-stripped.
+BRAIN_ML = 2300.0
+
+
+@dataclass(frozen=True)
+class WorkingVolume:
+    """A study as the study function takes it.
+
+    volume: float32 [X, Y, Z, M], raw intensities in canonical orientation at 1 mm, one voxel of background
+        around; outside the head one constant a modality that occurs nowhere inside.
+    present: float32 [M]. modalities: names of those that are present.
+    affine: of the working grid, index to world mm.
+    shape, own_affine: the study's own grid.
+    """
+
+    volume: np.ndarray
+    present: np.ndarray
+    modalities: tuple[str, ...]
+    affine: np.ndarray
+    shape: geometry.Shape
+    own_affine: np.ndarray
+
+    def restore(self, array: np.ndarray) -> np.ndarray:
+        """Labels [X, Y, Z] of the working grid on the study's own grid; nearest where spacings differ."""
+        relative = np.linalg.inv(self.own_affine) @ self.affine
+        turned, affine = geometry.reorient(
+            array[1:-1, 1:-1, 1:-1], _unpadded(self.affine), *geometry.orientation(relative)
+        )
+        if geometry.same_grid(turned.shape, affine, self.shape, self.own_affine):
+            return np.ascontiguousarray(turned)
+        return geometry.resample(turned, affine, self.shape, self.own_affine, "nearest")
+
+
+def working_volume(
+    study: Study, modalities: tuple[str, ...], use: Collection[str] | None = None
+) -> WorkingVolume:
+    """Reorients, resamples to 1 mm where spacing is off by more than 2 %, masks, and stacks.
+
+    Args:
+        study: with any subset of the modalities, at least one.
+        modalities: of the model, in its order; those that the study lacks become 0 with `present` 0.
+        use: those that may be read; all by default.
+
+    Raises:
+        TfmedError: the study has none of the modalities, or one of them holds nothing but background.
+    """
+    used = tuple(name for name in modalities if name in study.images and (use is None or name in use))
+    if not used:
+        raise TfmedError(
+            f"Study {study.case_id} has none of the modalities that the model reads. "
+            f"Received: {', '.join(study.modalities)}. Known: {', '.join(modalities)}."
+        )
+    channels = {name: _channel(study, name) for name in used}
+    first = next(iter(channels.values()))
+    empty = np.zeros(first.shape, np.float32)
+    stacked = np.stack([channels[name].array if name in channels else empty for name in modalities], -1)
+    present = np.array([name in channels for name in modalities], np.float32)
+    return WorkingVolume(stacked, present, used, first.affine, study.shape, study.affine)
+
+
+def _channel(study: Study, name: str) -> Volume:
+    """One modality on the working grid, padded, its outside set to a value below all others."""
+    image = study.images[name].canonical()
+    mask = study.mask.canonical().array if study.mask is not None else None
+    inside = intensity.foreground(image.array, mask)
+    _check_foreground(study, name, image, inside)
+    values = image.array.astype(np.float32)
+    if _is_working_grid(image):
+        affine = image.affine
+    else:
+        shape, affine = geometry.isotropic_grid(image.shape, image.affine)
+        values = geometry.resample(
+            np.where(inside, values, _nearest_fill(values, inside)), image.affine, shape, affine
+        )
+        inside = geometry.resample(inside.astype(np.uint8), image.affine, shape, affine, "nearest") > 0
+    lowest = np.float32(values[inside].min())
+    outside = lowest - abs(lowest) - np.float32(1)
+    padded = np.pad(np.where(inside, values, outside), 1, constant_values=outside)
+    return Volume(padded, _padded(affine))
+
+
+def _is_working_grid(image: Volume) -> bool:
+    return all(abs(step - 1) <= SPACING_TOLERANCE for step in image.spacing_mm)
+
+
+def _nearest_fill(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Every voxel's nearest inside value, so that interpolation at the rim mixes in no background."""
+    from scipy import ndimage
+
+    nearest = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
+    return values[tuple(nearest)]
+
+
+def _check_foreground(study: Study, name: str, image: Volume, inside: np.ndarray) -> None:
+    if not inside.any():
+        found = (
+            "no voxel inside the mask"
+            if study.mask is not None
+            else f"one value only ({image.array.flat[0]})"
+        )
+        raise TfmedError(f"Study {study.case_id}: {name} holds {found}; an image of a head is needed.")
+    volume_ml = inside.sum() * geometry.voxel_volume_mm3(image.affine) / 1000
+    if study.mask is None and volume_ml > BRAIN_ML:
+        warnings.warn(
+            f"Study {study.case_id}: the foreground of {name} holds {volume_ml:.0f} ml, more than a brain; "
+            "the model expects skull-stripped images, or a brain mask beside them.",
+            stacklevel=2,
+        )
+
+
+def _padded(affine: np.ndarray) -> np.ndarray:
+    """The affine of a grid with one more voxel before each axis."""
+    moved = affine.copy()
+    moved[:3, 3] -= affine[:3, :3].sum(1)
+    return moved
+
+
+def _unpadded(affine: np.ndarray) -> np.ndarray:
+    moved = affine.copy()
+    moved[:3, 3] += affine[:3, :3].sum(1)
+    return moved
