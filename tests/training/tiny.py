@@ -13,9 +13,9 @@ SIZE = 16
 class TinyModel(keras.Model):
     """Finds bright pixels: one hidden convolution, one region."""
 
-    def __init__(self, dropout: float = 0.0) -> None:
+    def __init__(self, dropout: float = 0.0, width: int = 4) -> None:
         super().__init__(name="tiny")
-        self.hidden = keras.layers.Conv2D(4, 3, padding="same", activation="relu")
+        self.hidden = keras.layers.Conv2D(width, 3, padding="same", activation="relu")
         self.dropout = keras.layers.Dropout(dropout)
         self.out = keras.layers.Conv2D(1, 1)
         self({"image": np.zeros((1, SIZE, SIZE, 2), np.float32), "present": np.ones((1, 2), np.float32)})
@@ -53,7 +53,7 @@ def sample(index: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 class TinyData:
-    """Endless samples; ``first_steps`` remembers where training was asked to start."""
+    """Endless samples; ``starts`` remembers where training was asked to start."""
 
     def __init__(self, poison: float = 0.0) -> None:
         self.starts: list[int] = []
@@ -67,7 +67,7 @@ class TinyData:
         return self._from(10**6, (0, 1)).take(16).batch(8)
 
     def describe(self) -> dict[str, Any]:
-        return {"split": "none"}
+        return {"train": {"cases": 1, "poison": self.poison}}
 
     def _from(self, start: int, shard: tuple[int, int]) -> tf.data.Dataset:
         def draw(index: tf.Tensor) -> tuple[dict, dict]:

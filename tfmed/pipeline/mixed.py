@@ -11,9 +11,10 @@ from tfmed.pipeline.source import Source, SourceCase
 class MixedSource:
     """The cases of all ``sources`` one after the other, as a ``Source``; slices are made when asked for.
 
-    ``modalities`` are the channels in order, those of the first source unless given. A channel that a source lacks
-    is exactly 0, which is how sources say that a modality is missing; one that is not asked for is left out.
-    Raises TfmedError if no source is given, if the label editions differ, or if a source has no wanted modality.
+    ``modalities`` are the channels in order, those of the first source unless given. A channel that a source
+    lacks is exactly 0, which is how sources say that a modality is missing; one that is not asked for is left
+    out. Raises TfmedError if no source is given, if the label editions differ, or if a source has none of the
+    wanted modalities.
     """
 
     def __init__(self, sources: Sequence[Source], modalities: Sequence[str] | None = None) -> None:
@@ -22,7 +23,7 @@ class MixedSource:
         editions = {source.edition for source in sources} - {None}
         if len(editions) > 1:
             raise TfmedError(
-                f"sources of different label editions cannot be mixed. Received: {', '.join(sorted(editions))}"
+                f"sources with labels of different editions cannot be mixed: {', '.join(sorted(editions))}"
             )
         self.sources = tuple(sources)
         self.edition: str | None = next(iter(editions), None)

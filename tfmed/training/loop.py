@@ -1,5 +1,7 @@
 """The training loop: one for one device, many GPUs and many workers."""
 
+import json
+import signal
 import time
 from pathlib import Path
 from typing import Any, Protocol
@@ -8,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from tfmed.errors import TfmedError
+from tfmed.training.checks import check_recipe, check_run, check_same_data
 from tfmed.training.cluster import workers
 from tfmed.training.interrupt import Interrupt
 from tfmed.training.logs import Log
@@ -23,13 +26,13 @@ class Data(Protocol):
     """What the loop trains on. Batches are (inputs, targets), two dictionaries of tensors."""
 
     def training(self, batch: int, start: int, shard: tuple[int, int]) -> tf.data.Dataset:
-        """Endless batches from sample ``start`` on; of n shards, shard i has the samples s with s % n == i."""
+        """Endless batches from sample ``start`` on; of n shards, shard i has every n-th from start + i on."""
 
     def validation(self) -> tf.data.Dataset | None:
         """The same few batches every time; None if there is nothing to validate on."""
 
     def describe(self) -> dict[str, Any]:
-        """Where the data came from and how it was split, for the summary."""
+        """Where the data came from, for the summary; ``train`` therein identifies what is trained on."""
 
 
 def train(
@@ -50,32 +53,22 @@ def train(
     recipe.toml, checkpoints/, events/ for TensorBoard, best.weights.h5 (best mean score of a validation),
     final.weights.h5 and the summary; both weight files hold the moving average, as does the model afterwards.
 
-    A run that was stopped by SIGTERM or SIGINT leaves a checkpoint and returns a summary with ``stopped``;
+    A run that was stopped by SIGTERM or SIGINT leaves a checkpoint and returns a summary with ``stopped_by``;
     taken up with ``resume`` it ends in the same weights as one that was never stopped, unless the recipe
     follows the clock. Raises TfmedError if ``run`` holds a run already and ``resume`` is not set, if there is
-    nothing to resume from, or if no gradient of a whole interval was finite.
+    nothing to resume from, if it was trained on other data, or if no gradient of a whole interval was finite.
     """
     strategy = strategy or tf.distribute.get_strategy()
     run = Path(run)
-    refuse_mismatch(run, recipe, resume, workers(strategy)[1], strategy.num_replicas_in_sync)
+    check_run(run, resume)
+    check_recipe(recipe, strategy)
+    if resume:
+        check_same_data(run, data.describe())
     loop = _Loop(model, task, data, recipe, run, strategy, about or {})
     if resume:
         loop.state.restore(run / "checkpoints")
     with Interrupt() as interrupt, strategy.scope():
         return loop.go(interrupt)
-
-
-def refuse_mismatch(run: Path, recipe: Recipe, resume: bool, worker_count: int, replicas: int) -> None:
-    """Raise TfmedError for what could not be trained; cheap, so that it can be asked before data is read."""
-    held = tf.train.latest_checkpoint(run / "checkpoints")
-    if held and not resume:
-        raise TfmedError(f"{run}: holds a run already; resume it with --resume or give another --logdir")
-    if resume and not held:
-        raise TfmedError(f"{run}: there is no checkpoint to resume from; start without --resume")
-    if recipe.minutes and worker_count > 1:
-        raise TfmedError(f"minutes={recipe.minutes:g}: several workers share no clock; give steps instead")
-    if recipe.batch % replicas:
-        raise TfmedError(f"batch={recipe.batch} cannot be shared equally by {replicas} devices")
 
 
 class _Loop:
@@ -104,11 +97,13 @@ class _Loop:
         self.run.mkdir(parents=True, exist_ok=True)
         if self.chief:
             write_text(self.run / "recipe.toml", self.recipe.to_toml())
+            write_text(self.run / "data.json", json.dumps(self.data.describe(), indent=1) + "\n")
         self.log = Log(self.run if self.chief else None, self.recipe, self.state.step)
         self.began = time.monotonic() - self.state.seconds
         try:
-            stopped = self._train(interrupt)
-            return self._finish(stopped)
+            if self._train(interrupt):
+                return self._finish()
+            return self._stop(interrupt)
         finally:
             self.log.close()
 
@@ -124,19 +119,19 @@ class _Loop:
         return self.state.step / self.recipe.steps
 
     def _train(self, interrupt: Interrupt) -> bool:
-        """Go through the steps that are left; True if a signal ended them early."""
+        """Go through the steps that are left; False if a signal ended them early."""
         batches = None
         while self.progress < 1:
             if batches is None:
                 batches = iter(self._batches())
             self._one_step(next(batches))
             if self._asked_to_stop(interrupt):
-                return True
+                return False
             if self.state.step % self.recipe.validate_every == 0 and self.progress < 1:
                 self._validate()
             if self.state.step % self.recipe.checkpoint_every == 0:
                 self._save()
-        return False
+        return True
 
     def _batches(self) -> tf.data.Dataset:
         replicas = self.strategy.num_replicas_in_sync
@@ -164,8 +159,8 @@ class _Loop:
         *sums, good = self.sums.numpy()
         if not good:
             raise TfmedError(
-                f"no gradient of the last {self.recipe.log_every} steps (up to {self.state.step}) was finite; "
-                "lower the learning rate or look at the data"
+                f"no gradient of the last {self.recipe.log_every} steps (up to {self.state.step}) was "
+                "finite; lower the learning rate or look at the data"
             )
         terms = {name: float(value / good) for name, value in zip(self.step.names, sums, strict=True)}
         self.log.training(self.state.step, terms, rate, min(self.progress, 1.0))
@@ -204,11 +199,15 @@ class _Loop:
             partial.replace(path)
         return path
 
-    def _finish(self, stopped: bool) -> dict[str, Any]:
+    def _stop(self, interrupt: Interrupt) -> dict[str, Any]:
         self._save()
-        if stopped:
-            self.log.say(f"stopped at step {self.state.step}; go on with --resume")
-            return self._summary() | {"stopped": True}
+        self.log.say(f"stopped at step {self.state.step}; go on with --resume")
+        return self._summary() | {
+            "stopped_by": signal.Signals(interrupt.signal_number or signal.SIGTERM).name
+        }
+
+    def _finish(self) -> dict[str, Any]:
+        self._save()
         self._validate()
         self.state.keep_averaged_weights()
         path = self._save_weights("final")

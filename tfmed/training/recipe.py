@@ -46,8 +46,9 @@ class Recipe:
     validate_samples: int = 200
     """Slices of a validation, always the same ones; 0 turns validation off."""
     checkpoint_every: int = 250
+    augment: bool = True
     augmentation: dict[str, Any] = field(default_factory=dict)
-    """Arguments of ``tfmed.pipeline.Augmentation``; ``{"enabled": false}`` turns augmentation off."""
+    """Arguments of ``tfmed.pipeline.Augmentation`` that differ from its defaults."""
     model: dict[str, Any] = field(default_factory=dict)
     """Overrides that go to the model's builder."""
 
@@ -72,14 +73,20 @@ class Recipe:
             )
 
     def replace(self, **changes: Any) -> "Recipe":
-        """The recipe with those changes that are not None. Raises TfmedError for names that it lacks."""
+        """The recipe with those changes that are not None; ``steps`` alone turn the clock off.
+
+        Raises TfmedError for names that it lacks.
+        """
         _refuse_unknown(changes, "recipe")
-        return dataclasses.replace(self, **{k: v for k, v in changes.items() if v is not None})
+        changes = {name: value for name, value in changes.items() if value is not None}
+        if "steps" in changes:
+            changes.setdefault("minutes", None)
+        return dataclasses.replace(self, **changes)
 
     def to_toml(self) -> str:
         """The recipe as TOML; settings that are None are left out, tables come last."""
         values = dataclasses.asdict(self)
-        plain = {k: v for k, v in values.items() if v is not None and not isinstance(v, dict)}
+        plain = {k: v for k, v in values.items() if not isinstance(v, dict)}
         tables = {k: v for k, v in values.items() if isinstance(v, dict) and v}
         return (
             "\n".join([*_lines(plain), *(line for item in tables.items() for line in _table(*item))]) + "\n"
@@ -111,7 +118,7 @@ _RANGES: dict[str, tuple[float, float]] = {
 
 
 def load_recipe(path: str | Path) -> Recipe:
-    """Read a recipe from TOML. Raises TfmedError if the file is missing, not TOML, or has unknown settings."""
+    """Read a recipe from TOML. Raises TfmedError if it is missing, not TOML, or has unknown settings."""
     path = Path(path)
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -146,10 +153,10 @@ def _coerce(name: str, value: Any, kind: type) -> Any:
 
 def _lines(values: dict[str, Any]) -> list[str]:
     # JSON's scalars, strings and arrays are TOML too.
-    return [f"{json.dumps(key)} = {json.dumps(value)}".replace('"', "", 2) for key, value in values.items()]
+    return [f"{key} = {json.dumps(value)}" for key, value in values.items() if value is not None]
 
 
 def _table(name: str, values: dict[str, Any]) -> list[str]:
-    plain = {k: v for k, v in values.items() if v is not None and not isinstance(v, dict)}
-    inner = {f"{name}.{k}": v for k, v in values.items() if isinstance(v, dict)}
+    plain = {key: value for key, value in values.items() if not isinstance(value, dict)}
+    inner = {f"{name}.{key}": value for key, value in values.items() if isinstance(value, dict)}
     return ["", f"[{name}]", *_lines(plain), *(line for item in inner.items() for line in _table(*item))]

@@ -10,12 +10,11 @@ from tfmed.training.recipe import Recipe
 
 def make_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
     """AdamW or SGD with Nesterov momentum; biases and the scales of normalisations do not decay."""
-    decay = recipe.weight_decay or None
     if recipe.optimizer == "adamw":
-        optimizer = keras.optimizers.AdamW(recipe.learning_rate, weight_decay=decay)
+        optimizer = keras.optimizers.AdamW(recipe.learning_rate, weight_decay=recipe.weight_decay)
     else:
         optimizer = keras.optimizers.SGD(
-            recipe.learning_rate, momentum=0.9, nesterov=True, weight_decay=decay
+            recipe.learning_rate, momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay
         )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "scale"])
     return optimizer
@@ -38,13 +37,14 @@ class Step:
     ) -> None:
         self.names: tuple[str, ...] = ()
         self._model, self._optimizer, self._strategy = model, optimizer, strategy
-        self._averages, self._clip_norm = averages, clip_norm
         self._weights = [weight.value for weight in model.trainable_variables]
+        self._averaged = list(zip(averages, self._weights, strict=True)) if averages else []
+        self._clip_norm = clip_norm
 
     @tf.function(reduce_retracing=True)
     def __call__(self, batch: tuple, decay: tf.Tensor) -> tf.Tensor:
         terms = self._strategy.run(self._update, args=batch)
-        for average, weight in zip(self._averages, self._weights, strict=True):
+        for average, weight in self._averaged:
             self._strategy.extended.update(average, _blend, args=(weight, decay), group=False)
         return self._strategy.experimental_local_results(terms)[0]
 

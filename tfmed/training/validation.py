@@ -12,8 +12,8 @@ import tensorflow as tf
 class Validator:
     """Scores a model by its task; the graph is traced once.
 
-    ``model.decode`` gives region probabilities [N, H, W, K], ``task.scores`` for each region a pair whose sums
-    over the batches divide to the score, ``task.overlay`` the pictures.
+    ``model.decode`` gives region probabilities [N, H, W, K], ``task.scores`` for each region a pair whose
+    sums over the batches divide to the score, ``task.overlay`` the pictures.
     """
 
     def __init__(self, model: keras.Model, task: Any) -> None:
