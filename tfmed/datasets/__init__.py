@@ -5,7 +5,8 @@
 """
 
 from tfmed.datasets.case import Case
-from tfmed.datasets.scanning import Report, Skipped, datasets, report, scan
+from tfmed.datasets.layout import Skipped
+from tfmed.datasets.scanning import Report, datasets, report, scan
 from tfmed.datasets.splitting import split, split_hash
 
 __all__ = ["Case", "Report", "Skipped", "datasets", "report", "scan", "split", "split_hash"]

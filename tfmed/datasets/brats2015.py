@@ -31,6 +31,6 @@ def part(path: PurePosixPath) -> Part | None:
     )
 
 
-LAYOUT = Layout(
-    "brats2015", "BRATS 2015", part, ("flair", "t1", "t1c", "t2"), edition="brats2015", one_grid=True
+LAYOUTS = (
+    Layout("brats2015", "BRATS 2015", part, ("flair", "t1", "t1c", "t2"), edition="brats2015", one_grid=True),
 )

@@ -6,17 +6,18 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from tfmed.datasets.case import Case
-from tfmed.datasets.layout import Layout, Part
+from tfmed.datasets.layout import COMPANION, Finished, Layout, Part
 
 CASE = r"(?P<case>brats(?:17|18|19|20|2021)_[^/]+?)"
 FILE = re.compile(CASE + r"_(?P<role>flair|t1ce|t1|t2|seg)\.nii(\.gz)?", re.I)
 # The labels of BraTS20_Training_355 bear the name that they had at their source.
 STRAY_LABELS = re.compile(r"w39_1998\.09\.19_segm\.nii(\.gz)?", re.I)
 TIMEPOINT = re.compile(r"(?P<patient>brats1[789]_.+_.+)_(?P<timepoint>\d+)", re.I)
+MAPPING = re.compile(r".*name_mapping.*\.csv", re.I)
 ROLES = {"t1ce": "t1c", "seg": "labels"}
 
 
-def part(path: PurePosixPath) -> Part | None:
+def part(path: PurePosixPath) -> Part | str | None:
     """HGG/Brats18_TCIA01_131_1/Brats18_TCIA01_131_1_t1ce.nii.gz, or without the grade's folder."""
     folder = path.parent
     found = FILE.fullmatch(path.name)
@@ -25,10 +26,10 @@ def part(path: PurePosixPath) -> Part | None:
     elif STRAY_LABELS.fullmatch(path.name) and re.fullmatch(CASE, folder.name, re.I):
         case, role = folder.name, "seg"
     else:
-        return None
+        return COMPANION if MAPPING.fullmatch(path.name) else None
     person = TIMEPOINT.fullmatch(case)
     return Part(
-        group=f"{folder}/{case.lower()}",
+        group=str(folder) if folder.name.lower() == case.lower() else f"{folder}/{case.lower()}",
         role=ROLES.get(role, role),
         id=case,
         patient=person["patient"] if person else case,
@@ -37,7 +38,7 @@ def part(path: PurePosixPath) -> Part | None:
     )
 
 
-def grades(root: Path, cases: list[Case]) -> list[Case]:
+def graded(root: Path, cases: list[Case]) -> Finished:
     """The grade of each case from name_mapping.csv, where folders don't tell it (2020)."""
     table: dict[str, str] = {}
     for path in sorted(root.rglob("*name_mapping*.csv")):
@@ -47,15 +48,17 @@ def grades(root: Path, cases: list[Case]) -> list[Case]:
                 grade = next((row[key] for key in row if key and key.lower() == "grade"), None)
                 if name and grade:
                     table[name.lower()] = grade.upper()
-    return [replace(case, diagnosis=case.diagnosis or table.get(case.id.lower())) for case in cases]
+    return [replace(case, diagnosis=case.diagnosis or table.get(case.id.lower())) for case in cases], []
 
 
-LAYOUT = Layout(
-    "brats2018",
-    "BraTS 2017 to 2021",
-    part,
-    ("flair", "t1", "t1c", "t2"),
-    edition="brats2018",
-    one_grid=True,
-    finish=grades,
+LAYOUTS = (
+    Layout(
+        "brats2018",
+        "BraTS 2017 to 2021",
+        part,
+        ("flair", "t1", "t1c", "t2"),
+        edition="brats2018",
+        one_grid=True,
+        finish=graded,
+    ),
 )

@@ -1,16 +1,22 @@
-"""What a dataset's layout is: a rule that says of a relative path what the file is."""
+"""What a dataset's layout is: a rule that says of a path what the file there is."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from tfmed.datasets.case import Case
 
+# A file that belongs to another, such as the voxels beside a detached header.
+COMPANION = ""
+
 
 @dataclass(frozen=True)
 class Part:
-    """One file's place in a case. ``role`` is a modality's name, "labels" or "mask"; of equal roles the
-    lowest ``rank`` is taken. Parts with one ``group`` make one case."""
+    """One file's place in a case; parts with one ``group`` make one case.
+
+    ``role`` is a modality's name, "labels" or "mask"; of equal roles the one of lowest ``rank`` is taken.
+    With ``folder`` it is the file's folder that is read, such as that of a DICOM series.
+    """
 
     group: str
     role: str
@@ -19,22 +25,38 @@ class Part:
     timepoint: str | None = None
     diagnosis: str | None = None
     rank: int = 0
+    folder: bool = False
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A path that is in no case, and why."""
+
+    path: Path
+    reason: str
+
+
+Finished = tuple[list[Case], list[Skipped]]
 
 
 @dataclass(frozen=True)
 class Layout:
     """A dataset by its layout.
 
-    ``part`` says what the file at a path is, or None; the path begins with the root's own name. ``edition``
-    is the meaning of its label values, ``modalities`` the order in which a case lists them. ``one_grid``: see
-    ``Case``. ``finish`` may complete or drop assembled cases from tables under the root; it returns a reason
-    to skip instead of a case.
+    ``part`` says what the file at a path is, where the path begins with the root's own name: a part of a
+    case, a reason why a known file is left out (``COMPANION`` for one that needs none), or None for an
+    unknown file. ``edition`` is the meaning of its label values, ``modalities`` the order in which a case
+    lists them. ``one_grid``: see ``Case``.
+
+    ``finish`` completes cases from tables under the root, and may leave some out. ``recognise`` is asked,
+    with the files that the layout knows, where several layouts know equally many.
     """
 
     name: str
     title: str
-    part: Callable[[PurePosixPath], Part | None]
+    part: Callable[[PurePosixPath], Part | str | None]
     modalities: tuple[str, ...]
     edition: str | None = None
     one_grid: bool = False
-    finish: Callable[[Path, list[Case]], list[Case]] = field(default=lambda root, cases: cases)
+    finish: Callable[[Path, list[Case]], Finished] = lambda root, cases: (cases, [])
+    recognise: Callable[[Path, list[Path]], bool] = lambda root, files: True

@@ -3,23 +3,18 @@
 import importlib
 import os
 import pkgutil
-from collections import Counter, defaultdict
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from tfmed.datasets.assembling import assemble
 from tfmed.datasets.case import Case
-from tfmed.datasets.layout import Layout, Part
+from tfmed.datasets.layout import Layout, Part, Skipped
+from tfmed.datasets.plain import CONFIGURATION, configured
 from tfmed.errors import TfmedError
 
-
-@dataclass(frozen=True)
-class Skipped:
-    """A path that is in no case, and why."""
-
-    path: Path
-    reason: str
+Parts = dict[PurePosixPath, Part | str | None]
 
 
 @dataclass(frozen=True)
@@ -44,18 +39,19 @@ class Report:
 
 @cache
 def datasets() -> dict[str, Layout]:
-    """All known layouts by name: every module of this package that has ``LAYOUT``."""
+    """All known layouts by name: every module of this package that has ``LAYOUTS``."""
     import tfmed.datasets as package
 
     names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
     modules = [importlib.import_module(f"tfmed.datasets.{name}") for name in names]
-    return {module.LAYOUT.name: module.LAYOUT for module in modules if hasattr(module, "LAYOUT")}
+    return {layout.name: layout for module in modules for layout in getattr(module, "LAYOUTS", ())}
 
 
 def scan(root: str | Path, dataset: str | None = None) -> list[Case]:
     """The cases under a root, in order of their id; the layout is recognised, or named by ``dataset``.
 
-    TfmedError where the root isn't a folder, no layout fits, or two fit equally well.
+    The root may also be the folder of a single case. TfmedError where it isn't a folder, no layout fits, or
+    two fit equally well.
     """
     return report(root, dataset).cases
 
@@ -66,108 +62,77 @@ def report(root: str | Path, dataset: str | None = None) -> Report:
     if not root.is_dir():
         raise TfmedError(f"{root} is not a folder; the root of a dataset is needed")
     files = _files(root)
-    layout = _named(dataset) if dataset else _recognised(root, files)
-    parts = {path: layout.part(root.resolve().name / path) for path in files}
-    cases, skipped = _assembled(root, layout, {path: part for path, part in parts.items() if part})
+    layout = _layout(root, files, dataset)
+    parts = _parts(root, layout, files)
+    cases, skipped = assemble(
+        root, layout, {path: part for path, part in parts.items() if isinstance(part, Part)}
+    )
+    cases, unfinished = layout.finish(root, cases)
+    skipped += unfinished
+    skipped += [Skipped(root / path, part) for path, part in parts.items() if isinstance(part, str) and part]
     if not cases:
         reasons = f" ({skipped[0].path}: {skipped[0].reason})" if skipped else ""
         raise TfmedError(f"{root} holds no case of {layout.title}{reasons}")
-    stray = [Skipped(root / path, f"no file of {layout.title}") for path, part in parts.items() if not part]
-    finished = sorted(layout.finish(root, cases), key=lambda case: case.id)
-    left_out = sorted(skipped + stray, key=lambda entry: entry.path)
-    return Report(root, layout.name, layout.title, finished, left_out)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}
-    return str(value) if isinstance(value, Path) else value
+    stray = f"no file of {layout.title}"
+    skipped += [Skipped(root / path, stray) for path, part in parts.items() if part is None]
+    return Report(
+        root,
+        layout.name,
+        layout.title,
+        sorted(cases, key=lambda case: case.id),
+        sorted(skipped, key=lambda entry: entry.path),
+    )
 
 
 def _files(root: Path) -> list[PurePosixPath]:
     """Every file under the root, relative to it and sorted; hidden ones and macOS's shadows left out."""
     found = []
-    for folder, subfolders, names in os.walk(root, followlinks=True):
+    for folder, subfolders, names in os.walk(root):
         subfolders[:] = sorted(name for name in subfolders if name != "__MACOSX" and not name.startswith("."))
         here = PurePosixPath(Path(folder).relative_to(root).as_posix())
         found += [here / name for name in sorted(names) if not name.startswith(".")]
     return found
 
 
-def _named(dataset: str) -> Layout:
-    if dataset not in datasets():
-        raise TfmedError(
-            f"there is no dataset of this name. Received: {dataset}. Known: {', '.join(datasets())}"
-        )
-    return datasets()[dataset]
+def _parts(root: Path, layout: Layout, files: list[PurePosixPath]) -> Parts:
+    name = root.resolve().name
+    return {path: layout.part(name / path) for path in files}
+
+
+def _layout(root: Path, files: list[PurePosixPath], dataset: str | None) -> Layout:
+    """The layout that is named, that the root's own TOML describes, or that knows the most files."""
+    if dataset not in (None, "plain", *datasets()):
+        known = ", ".join(datasets())
+        raise TfmedError(f"there is no dataset of this name. Received: {dataset}. Known: {known}")
+    if dataset in (None, "plain") and (root / CONFIGURATION).is_file():
+        return configured(root)
+    return datasets()[dataset] if dataset else _recognised(root, files)
 
 
 def _recognised(root: Path, files: list[PurePosixPath]) -> Layout:
-    """The layout that knows the most files."""
-    known = {
-        name: sum(layout.part(root.resolve().name / path) is not None for path in files)
-        for name, layout in datasets().items()
-    }
-    most = max(known.values(), default=0)
-    best = [name for name, count in known.items() if count == most]
+    """The layout that knows the most files and, of equals, recognises the root."""
+    known = {}
+    for layout in datasets().values():
+        parts = _parts(root, layout, files)
+        known[layout.name] = [root / path for path, part in parts.items() if part is not None]
+    titles = {name: layout.title for name, layout in datasets().items()}
+    most = max(len(paths) for paths in known.values())
     if most == 0:
-        titles = ", ".join(layout.title for layout in datasets().values())
-        raise TfmedError(f"{root} ({len(files)} files) has the layout of no known dataset. Known: {titles}")
-    if len(best) > 1:
-        raise TfmedError(f"{root} could be {' or '.join(best)}; name the dataset")
-    return datasets()[best[0]]
+        raise TfmedError(
+            f"{root} ({len(files)} files) has the layout of no known dataset; a file {CONFIGURATION} there can "
+            f"describe it. Known: {', '.join(titles.values())}"
+        )
+    best = [name for name, paths in known.items() if len(paths) == most]
+    fitting = [name for name in best if datasets()[name].recognise(root, known[name])]
+    if len(fitting) != 1:
+        raise TfmedError(
+            f"{root} could be {' or '.join(titles[name] for name in best)}, whose labels may differ in meaning; "
+            f"name the dataset: {', '.join(best)}"
+        )
+    return datasets()[fitting[0]]
 
 
-def _assembled(
-    root: Path, layout: Layout, parts: dict[PurePosixPath, Part]
-) -> tuple[list[Case], list[Skipped]]:
-    groups: dict[str, list[tuple[PurePosixPath, Part]]] = defaultdict(list)
-    for path, part in parts.items():
-        groups[part.group].append((path, part))
-    cases, skipped = [], []
-    for members in groups.values():
-        chosen: dict[str, Path] = {}
-        for path, part in sorted(members, key=lambda member: (member[1].rank, member[0])):
-            if part.role in chosen:
-                skipped.append(Skipped(root / path, f"{chosen[part.role].name} is this case's {part.role}"))
-            else:
-                chosen[part.role] = root / path
-        case = _case(layout, members[0][1], chosen)
-        if case.modalities:
-            cases.append(case)
-        else:
-            skipped += [Skipped(path, f"case {case.id} has no image") for path in chosen.values()]
-    return _unique(cases), skipped
-
-
-def _case(layout: Layout, part: Part, chosen: dict[str, Path]) -> Case:
-    order = {name: position for position, name in enumerate(layout.modalities)}
-    images = sorted(set(chosen) - {"labels", "mask"}, key=lambda name: (order.get(name, len(order)), name))
-    labels = chosen.get("labels")
-    return Case(
-        id=part.id,
-        patient=part.patient,
-        timepoint=part.timepoint,
-        modalities={name: chosen[name] for name in images},
-        labels=labels,
-        edition=layout.edition if labels else None,
-        diagnosis=part.diagnosis,
-        dataset=layout.name,
-        mask=chosen.get("mask"),
-        one_grid=layout.one_grid,
-    )
-
-
-def _unique(cases: list[Case]) -> list[Case]:
-    """Ids that repeat get their diagnosis in front (BRATS 2015 numbers HGG and LGG apart), then a number."""
-    often = Counter(case.id for case in cases)
-    named = [
-        replace(case, id=f"{case.diagnosis}_{case.id}") if often[case.id] > 1 and case.diagnosis else case
-        for case in cases
-    ]
-    seen: Counter[str] = Counter()
-    result = []
-    for case in named:
-        seen[case.id] += 1
-        result.append(case if seen[case.id] == 1 else replace(case, id=f"{case.id}-{seen[case.id]}"))
-    return result
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    return str(value) if isinstance(value, Path) else value
