@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from tfmed.errors import TfmedError
 
-MAX_LESIONS = 8
+MAX_LESIONS = 4
 MIN_PIXELS = 4
 CONNECTED = np.ones((3, 3), bool)
 

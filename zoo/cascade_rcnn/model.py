@@ -15,7 +15,7 @@ from tfmed.zoo.cascade_rcnn import losses, network
 SCORED, PROPOSAL_OVERLAP = 128, 0.7
 PROPOSAL_FLOOR = 0.02
 SCORE_FLOOR = 0.05
-POSITIVES, NEGATIVES = 6, 4
+POSITIVES, NEGATIVES = 5, 3
 
 Tensors = dict[str, tf.Tensor]
 
@@ -209,7 +209,8 @@ class CascadeRCNN(keras.Model):
         moved = box.clip(box.decode(found["moves"], boxes), maps["size"][0], maps["size"][1])
         wide = self._widened(moved)
         fine = roi.warp(maps["fine"], wide, index, size // 2, self.stem)
-        evidence = roi.warp(maps["evidence"], wide, index, size, 1.0)
+        # The evidence has its own dense loss; gradients through thousands of box cells would double its cost.
+        evidence = roi.warp(tf.stop_gradient(maps["evidence"]), wide, index, size, 1.0)
         masks = self.mask_stage(
             {"fine": fine, "evidence": evidence, "code": found["code"]}, training=training
         )
