@@ -68,7 +68,7 @@ class Warp:
 
 @dataclass(frozen=True, eq=False)
 class Tone:
-    """What happens to the intensities of one modality: blur, bias, gamma, gain, offset, noise, in this order."""
+    """What happens to one modality: blur, bias, gamma, gain, offset and noise, in this order."""
 
     blur_px: float = 0.0
     bias: np.ndarray | None = None
@@ -96,7 +96,7 @@ def unchanged(available: np.ndarray) -> Parameters:
 def draw(
     augmentation: Augmentation, available: np.ndarray, size: tuple[int, int], rng: np.random.Generator
 ) -> Parameters:
-    """Draw the parameters of one sample of ``size`` pixels; ``available`` [M] bool are a case's modalities."""
+    """Draw the parameters of one sample of ``size``; ``available`` [M] bool tells what the case has."""
     present = _draw_present(augmentation, available, rng)
     warp = _draw_warp(augmentation, size, rng)
     return Parameters(warp, tuple(_draw_tone(augmentation, rng) for _ in available), present)
@@ -121,7 +121,7 @@ def apply(
 
 
 def places(warp: Warp, source: tuple[int, int], size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns [H, W] float32 of an input of shape ``source`` that the output pixels are taken from."""
+    """Rows and columns [H, W] float32 in an input of shape ``source`` where output pixels come from."""
     # Pixel length // 2 counts as the centre: whole, so that cropping and flips alone never interpolate.
     row, column = (
         np.arange(length, dtype=np.float32) - np.float32(length // 2 + shift)

@@ -4,6 +4,9 @@ from functools import lru_cache
 
 import numpy as np
 
+BAND_PIXELS = 6144
+HALF = np.float32(0.5)
+
 
 @lru_cache(maxsize=64)
 def spline_basis(length: int, controls: int) -> np.ndarray:
@@ -36,26 +39,48 @@ def resample(
     [M, n] float32, and the labels [H, W]. Half of a slice is no brain, so what follows works on ``values``
     alone. A value whose nearest pixel is exactly 0 is exactly 0: the rim of the brain stays sharp.
     """
-    height, width, depth = image.shape
-    stride = width + 2
-    framed = np.zeros((height + 2, stride, depth), np.float32)
-    framed[1:-1, 1:-1] = image
-    framed_labels = np.zeros((height + 2, stride), labels.dtype)
-    framed_labels[1:-1, 1:-1] = labels
-    flat = framed.reshape(-1, depth)
-    known = flat != 0
-    inside = known[:, 0].copy()
-    for channel in range(1, depth):
-        inside |= known[:, channel]
+    framed, framed_labels = _framed(image), _framed(labels)
+    known = framed != 0
+    inside = np.logical_or.reduce([known[..., channel] for channel in range(known.shape[-1])])
+    bounds = np.float32(image.shape[0] + 0.999), np.float32(image.shape[1] + 0.999)
+    # In bands whose intermediate arrays fit a core's cache.
+    band = max(1, BAND_PIXELS // rows.shape[1])
+    found = []
+    for start in range(0, rows.shape[0], band):
+        down = np.clip(rows[start : start + band] + 1, 0, bounds[0]).ravel()
+        across = np.clip(columns[start : start + band] + 1, 0, bounds[1]).ravel()
+        found.append(_look_up(framed, framed_labels, known, inside, down, across))
+    pixels, values, nearest_labels = zip(*found, strict=True)
+    pixels = [numbers + order * band * rows.shape[1] for order, numbers in enumerate(pixels)]
+    return (
+        np.concatenate(pixels),
+        np.concatenate(values, axis=1),
+        np.concatenate(nearest_labels).reshape(rows.shape),
+    )
 
-    down = np.clip(rows + np.float32(1), 0, height + np.float32(0.999)).ravel()
-    across = np.clip(columns + np.float32(1), 0, width + np.float32(0.999)).ravel()
-    half = np.float32(0.5)
-    nearest = (down + half).astype(np.intp) * stride + (across + half).astype(np.intp)
-    pixels = np.flatnonzero(inside.take(nearest))
-    values = _bilinear(flat, stride, down.take(pixels), across.take(pixels))
-    values *= known.take(nearest.take(pixels), axis=0).T
-    return pixels, values, framed_labels.ravel().take(nearest).reshape(rows.shape)
+
+def _framed(array: np.ndarray) -> np.ndarray:
+    """A copy with a border of one pixel of zeros around the first two axes."""
+    framed = np.zeros((array.shape[0] + 2, array.shape[1] + 2, *array.shape[2:]), array.dtype)
+    framed[1:-1, 1:-1] = array
+    return framed
+
+
+def _look_up(
+    framed: np.ndarray,
+    labels: np.ndarray,
+    known: np.ndarray,
+    inside: np.ndarray,
+    down: np.ndarray,
+    across: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``resample`` for places [n] within the framed image."""
+    stride, depth = framed.shape[1:]
+    nearest = (down + HALF).astype(np.intp) * stride + (across + HALF).astype(np.intp)
+    pixels = np.flatnonzero(inside.ravel().take(nearest))
+    values = _bilinear(framed.reshape(-1, depth), stride, down.take(pixels), across.take(pixels))
+    values *= known.reshape(-1, depth).take(nearest.take(pixels), axis=0).T
+    return pixels, values, labels.ravel().take(nearest)
 
 
 def _bilinear(flat: np.ndarray, stride: int, down: np.ndarray, across: np.ndarray) -> np.ndarray:

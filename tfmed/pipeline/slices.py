@@ -53,7 +53,7 @@ class Sampler:
         image, labels = self.source.slice(*self.slice_of(index), rng)
         # A case lacks a modality, or its field of view ends before this slice: either way nothing of it is
         # given.
-        available = image.reshape(-1, image.shape[-1]).any(axis=0)
+        available = np.array([image[..., channel].any() for channel in range(image.shape[-1])])
         if self.augment is None:
             parameters = augmentation.unchanged(available)
         else:

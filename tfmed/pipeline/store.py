@@ -42,7 +42,7 @@ class Stack:
 
 @dataclass(frozen=True, eq=False)
 class PreparedCase:
-    """One case of a store; ``center`` and ``scale`` [M] undo its z-scores, ``affine`` goes to world mm (RAS+).
+    """One case of a store; ``center`` and ``scale`` [M] undo z-scores, ``affine`` goes to world mm (RAS+).
 
     ``present`` tells by modality of the store whether the case has it. ``image`` and ``labels`` are by view.
     """
