@@ -50,11 +50,15 @@ def test_flat_variant_odd_case_spaces_missing_modality_and_strays(tmp_path):
     flat = [f"my data/LGG/brats_2013_pat0004_1/{name}.mha" for name in names(40, "VSD.Brain.XX.O.OT")]
     flat = [path for path in flat if "MR_T2" not in path]
     flat[0] = flat[0].replace("VSD.Brain.XX.O.MR_Flair", "vsd.brain.xx.o.mr_FLAIR").replace(".mha", ".MHA")
-    root = touch(tmp_path, *flat, "my data/LGG/brats_2013_pat0004_1/notes.txt", ".DS_Store", "__MACOSX/._x.mha")
+    root = touch(
+        tmp_path, *flat, "my data/LGG/brats_2013_pat0004_1/notes.txt", ".DS_Store", "__MACOSX/._x.mha"
+    )
     found = datasets.report(root)
     assert [tuple(case.modalities) for case in found.cases] == [("flair", "t1", "t1c")]
     assert found.cases[0].labels.name == "VSD.Brain.XX.O.OT.44.mha"
-    assert [(entry.path.name, entry.reason) for entry in found.skipped] == [("notes.txt", "no file of BRATS 2015")]
+    assert [(entry.path.name, entry.reason) for entry in found.skipped] == [
+        ("notes.txt", "no file of BRATS 2015")
+    ]
 
 
 def test_a_case_without_labels_has_no_edition(tmp_path):

@@ -18,7 +18,9 @@ def touch(root: Path, *paths: str) -> Path:
     return root
 
 
-def image(path: Path, shape: tuple[int, int, int] = (6, 7, 5), affine: np.ndarray = LPS_AT_239, seed: int = 0) -> Path:
+def image(
+    path: Path, shape: tuple[int, int, int] = (6, 7, 5), affine: np.ndarray = LPS_AT_239, seed: int = 0
+) -> Path:
     """A readable image of random int16 voxels."""
     path.parent.mkdir(parents=True, exist_ok=True)
     array = np.random.default_rng(seed).integers(0, 5, shape).astype(np.int16)

@@ -112,7 +112,7 @@ def _pattern(file: Path, role: str, glob: Any) -> re.Pattern[str]:
             raise TfmedError(
                 f"{file}: {role} has {token}. Known: {{case}}, {{patient}}, {{timepoint}}, {{diagnosis}}"
             )
-        text += f"(?P={name})" if name in seen else f"(?P<{name}>[^/]+?)"
+        text += f"(?P={name})" if name in seen else f"(?P<{name}>[^/]+)"
         seen.add(name)
     if not seen & {"case", "patient"}:
         raise TfmedError(

@@ -1,0 +1,63 @@
+import pytest
+
+from tests.datasets.trees import touch
+from tfmed import datasets
+
+ROLES = ("flair", "t1", "t1ce", "t2", "seg")
+
+
+def files(folder: str, ending: str = ".nii.gz") -> list[str]:
+    case = folder.split("/")[-1]
+    return [f"{folder}/{case}_{role}{ending}" for role in ROLES]
+
+
+def test_2018_with_grades_in_folders_and_time_points_in_names(tmp_path):
+    root = touch(tmp_path, *files("HGG/Brats18_TCIA01_131_1"), *files("LGG/Brats18_2013_0_1"))
+    cases = datasets.scan(root)
+    assert [case.id for case in cases] == ["Brats18_2013_0_1", "Brats18_TCIA01_131_1"]
+    assert [case.patient for case in cases] == ["Brats18_2013_0", "Brats18_TCIA01_131"]
+    assert [case.diagnosis for case in cases] == ["LGG", "HGG"]
+    assert [case.timepoint for case in cases] == ["1", "1"]
+    assert tuple(cases[0].modalities) == ("flair", "t1", "t1c", "t2")
+    assert cases[0].modalities["t1c"].name.endswith("t1ce.nii.gz")
+    assert cases[0].edition == "brats2018" and cases[0].dataset == "brats2018"
+
+
+def test_2020_plain_nii_grades_from_the_table_and_the_stray_name_of_case_355(tmp_path):
+    root = touch(
+        tmp_path / "MICCAI_BraTS2020_TrainingData",
+        *files("BraTS20_Training_001", ".nii"),
+        *[path for path in files("BraTS20_Training_355", ".nii") if "_seg" not in path],
+        "BraTS20_Training_355/W39_1998.09.19_Segm.nii",
+        "survival_info.csv",
+    )
+    (root / "name_mapping.csv").write_text(
+        "Grade,BraTS_2017_subject_ID,BraTS_2018_subject_ID,TCGA_TCIA_subject_ID,BraTS_2019_subject_ID,"
+        "BraTS_2020_subject_ID\nHGG,NA,NA,NA,NA,BraTS20_Training_001\nLGG,NA,NA,NA,NA,BraTS20_Training_355\n"
+    )
+    found = datasets.report(root)
+    assert [(case.id, case.diagnosis, case.patient) for case in found.cases] == [
+        ("BraTS20_Training_001", "HGG", "BraTS20_Training_001"),
+        ("BraTS20_Training_355", "LGG", "BraTS20_Training_355"),
+    ]
+    assert found.cases[1].labels.name == "W39_1998.09.19_Segm.nii"
+    assert [entry.path.name for entry in found.skipped] == ["survival_info.csv"]
+
+
+def test_2021_and_2017_and_odd_case(tmp_path):
+    root = touch(tmp_path, *files("BraTS2021_00000"), *files("hgg/BRATS17_CBICA_AAB_1", ".NII"))
+    cases = {case.id: case for case in datasets.scan(root)}
+    assert set(cases) == {"BraTS2021_00000", "BRATS17_CBICA_AAB_1"}
+    assert cases["BRATS17_CBICA_AAB_1"].diagnosis == "HGG"
+    assert cases["BraTS2021_00000"].diagnosis is None
+    assert all(len(case.modalities) == 4 and case.labels for case in cases.values())
+
+
+@pytest.mark.parametrize("missing", ["flair", "t1", "t1ce", "t2"])
+def test_flat_copies_with_a_missing_modality(tmp_path, missing):
+    paths = [
+        f"all cases/BraTS2021_0000{n}_{role}.nii.gz" for n in range(2) for role in ROLES if role != missing
+    ]
+    cases = datasets.scan(touch(tmp_path, *paths))
+    assert [case.id for case in cases] == ["BraTS2021_00000", "BraTS2021_00001"]
+    assert all(len(case.modalities) == 3 for case in cases)
