@@ -87,7 +87,9 @@ def _native_op() -> dict[str, Any]:
 def _word(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
-    return {None: "none", True: "yes", False: "no"}[value] if value in (None, True, False) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
 
 
 def _lines(facts: dict[str, Any], indent: str = "") -> list[str]:

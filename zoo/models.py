@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tfmed.errors import TfmedError
 from tfmed.zoo import weights as weights_files
 from tfmed.zoo.cards import validate
-from tfmed.zoo.registry import find
+from tfmed.zoo.registry import entries, find
 
 if TYPE_CHECKING:
     import keras
@@ -55,6 +55,27 @@ def get(
     if path is not None:
         _load(model, path, f"variant {variant!r} of {name}")
     return model
+
+
+def load(path: str | Path) -> "keras.Model":
+    """Loads a model of the zoo that was kept by ``model.save("NAME.keras")``, with its card.
+
+    ``keras.models.load_model`` in safe mode, after the classes of every family were made known to Keras;
+    a process that built such a model before can call Keras's own function as well.
+
+    Raises:
+        TfmedError: there is no such file, or it holds no model that can be loaded.
+    """
+    import keras
+
+    if not Path(path).is_file():
+        raise TfmedError(f"No model file {path}.")
+    for entry in entries().values():
+        entry.load_builder()
+    try:
+        return keras.models.load_model(path)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise TfmedError(f"{path} holds no model that can be loaded: {str(error)[:300]}") from error
 
 
 def _tag(card: Mapping[str, Any], weights: str | Path | None, variant: str | None) -> str | None:

@@ -1,0 +1,124 @@
+"""For maintainers: brings a run's weights, and an evaluation's figures, into a card of this checkout.
+
+Examples:
+  python -m tfmed.zoo.publish weights runs/long --tag phantoms-1 --data "gliomas on MNI152"
+  tfmed evaluate brats_instance_seg --data test --json figures.json
+  python -m tfmed.zoo.publish metrics figures.json --dataset "20 gliomas on MNI152" \\
+      --command "tfmed evaluate brats_instance_seg --data test --json figures.json"
+"""
+
+import hashlib
+import json
+import shutil
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tfmed.errors import TfmedError
+from tfmed.zoo.cards import Card, validate
+from tfmed.zoo.registry import find
+
+
+@click.group(help=__doc__)
+def command() -> None:
+    pass
+
+
+@command.command()
+@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--tag", required=True, help="Name of these weights in the card.")
+@click.option("--data", required=True, help="What they were trained on, in words.")
+@click.option("--dtype", type=click.Choice(["float16", "float32"]), default="float16", show_default=True)
+@click.option("--file", "chosen", default="final.weights.h5", show_default=True, help="File of the run.")
+@click.option("--default/--no-default", "is_default", default=True, help='What weights="default" means.')
+def weights(run: Path, tag: str, data: str, dtype: str, chosen: str, is_default: bool) -> None:
+    """Pack the weights of RUN, as tfmed train leaves it, and enter them in the card."""
+    summary = json.loads((run / "summary.json").read_text("utf-8"))
+    recipe = tomllib.loads((run / "recipe.toml").read_text("utf-8"))
+    name, variant = summary["model"], summary["variant"]
+    folder = _folder(name)
+    stem = f"weights/{name}-{tag}"
+    packed = folder / f"{stem}.weights.h5"
+    pack(run / chosen, packed, dtype)
+    shutil.copyfile(run / "recipe.toml", folder / f"{stem}.toml")
+    train = summary["data"]["train"]
+    card = find(name).read_card()
+    card["weights"][tag] = {
+        "variant": variant,
+        "file": f"{stem}.weights.h5",
+        "sha256": hashlib.sha256(packed.read_bytes()).hexdigest(),
+        "bytes": packed.stat().st_size,
+        "dtype": dtype,
+        "trained_on": {
+            "data": data,
+            "cases": train["cases"],
+            "split": "train",
+            "split_hash": train["split_hash"],
+        },
+        "recipe": f"tfmed train {name} --data DATA --recipe zoo/{folder.name}/{stem}.toml --logdir RUN",
+        "seed": recipe.get("seed", 0),
+        "hardware": _hardware(summary["hardware"]),
+        "hours": max(round(summary["seconds"] / 3600, 2), 0.01),
+    }
+    if is_default:
+        card["default_weights"] = tag
+    _write(card, folder)
+    click.echo(f"{packed}: {packed.stat().st_size / 1e6:.2f} MB {dtype}, entered in the card as {tag}.")
+
+
+def pack(source: Path, target: Path, dtype: str) -> None:
+    """Writes the arrays of a ``.weights.h5`` file once more, floats as ``dtype``, compressed.
+
+    The optimiser's state, if the file holds any, is left out. Raises TfmedError if a value overflows.
+    """
+    import h5py
+    import numpy as np
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    with h5py.File(source) as old, h5py.File(part, "w") as new:
+        new.attrs.update(old.attrs)
+
+        def copy(name: str, node: h5py.Group | h5py.Dataset) -> None:
+            if name.startswith("optimizer"):
+                return
+            if isinstance(node, h5py.Group):
+                made: h5py.Group | h5py.Dataset = new.require_group(name)
+            else:
+                value = node[()]
+                if np.issubdtype(node.dtype, np.floating):
+                    value = value.astype(dtype)
+                if not np.isfinite(value).all():
+                    raise TfmedError(f"{source}: {name} holds values that {dtype} can't, or none at all.")
+                options = {"compression": "gzip", "shuffle": True} if node.ndim else {}
+                made = new.create_dataset(name, data=value, track_times=False, **options)
+            made.attrs.update(node.attrs)
+
+        old.visititems(copy)
+    part.replace(target)
+
+
+def _hardware(facts: dict[str, Any]) -> str:
+    gpus = ", ".join(facts["gpus"])
+    return f"{facts['cores']} cores of {facts['processor']}" + (f", {gpus}" if gpus else "")
+
+
+def _folder(name: str) -> Path:
+    folder = find(name).folder
+    if folder is None:
+        raise TfmedError(f"{name} was registered without a folder; there is no card to write.")
+    return folder
+
+
+def _write(card: Card, folder: Path) -> None:
+    path = folder / "cards" / f"{card['name']}.json"
+    validate(card, str(path))
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    part.replace(path)
+
+
+if __name__ == "__main__":
+    command()
