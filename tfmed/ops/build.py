@@ -6,7 +6,6 @@ Nothing of tfmed is imported, so that setup.py can use this file before the pack
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -34,20 +33,26 @@ def instruction_sets() -> dict[str, list[str]]:
 
 
 def tensorflow_flags() -> tuple[list[str], list[str], str]:
-    """Compile flags, link flags and version of the TensorFlow to build for; its headers count as system headers."""
-    # A process of its own keeps TensorFlow out of pip's and its log lines out of the output.
-    code = "import json, tensorflow as tf; s = tf.sysconfig; print(json.dumps([s.get_compile_flags(), s.get_link_flags(), tf.__version__]))"
+    """Compile flags, link flags and version of the TensorFlow to build for.
+
+    A process of its own keeps TensorFlow out of pip's, and its log lines out of the output. Its headers count as
+    system headers, so that only our own files have warnings.
+    """
+    code = (
+        "import json, tensorflow as tf; flags = tf.sysconfig; "
+        "print(json.dumps([flags.get_compile_flags(), flags.get_link_flags(), tf.__version__]))"
+    )
     quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
     shown = subprocess.run(
-        [sys.executable, "-c", code], env=quiet, check=True, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code],
+        env=quiet,
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     compile_flags, link_flags, version = json.loads(shown.stdout.splitlines()[-1])
-    system = [
-        part
-        for flag in compile_flags
-        for part in (["-isystem", flag[2:]] if flag.startswith("-I") else [flag])
-    ]
-    return system, link_flags, version
+    return [flag.replace("-I", "-isystem", 1) for flag in compile_flags], link_flags, version
 
 
 def build(output: Path, cxx: str | None = None, extra: tuple[str, ...] = ()) -> None:
