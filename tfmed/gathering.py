@@ -6,6 +6,7 @@ import numpy as np
 
 from tfmed import geometry
 from tfmed.errors import TfmedError
+from tfmed.intensity import background
 from tfmed.study import LabelMap, Study, Volume, describe_grid
 
 
@@ -32,7 +33,8 @@ def gather(
     - ``one_grid`` (the dataset promises one voxel grid a case) and shape, spacing and orientation agree: then
       the
       reference's origin is taken,
-    - ``resample``: then it is interpolated at the reference's voxels (linear; labels and mask nearest).
+    - ``resample``, and the two overlap: then it is interpolated at the reference's voxels (linear; labels and
+      mask nearest).
 
     ``provenance["grid"]`` says for each volume that was touched what was done.
     """
@@ -49,18 +51,16 @@ def gather(
                 f"study {case_id}: {name} and {other_name} are on two grids: "
                 f"{describe_grid(target.shape, target.affine)} and "
                 f"{describe_grid(volume.shape, volume.affine)}; "
-                "resampling one onto the other must be allowed explicitly"
+                "resampling one onto the other must be allowed explicitly, and helps only where they overlap"
             )
         if how:
             done[other_name] = how
         return fitted
 
-    on_grid = {name: target} | {
-        other: fit(other, volume) for other, volume in images.items() if other != name
-    }
+    on_grid = {other: target if other == name else fit(other, volume) for other, volume in images.items()}
     return Study(
         case_id,
-        {key: on_grid[key] for key in images} if name == next(iter(images)) else on_grid,
+        on_grid,
         labels=None if labels is None else fit("labels", labels),  # type: ignore[arg-type]
         mask=None if mask is None else fit("mask", mask),
         patient=patient,
@@ -83,12 +83,12 @@ def _onto(
         return volume.with_array(volume.array, target.affine), (
             f"origin {np.round(volume.affine[:3, 3], 4).tolist()} taken as the reference's"
         )
-    if not resample:
+    if not resample or not geometry.overlap(volume.shape, volume.affine, target.shape, target.affine):
         return None, None
     kind = "nearest" if nearest else "linear"
-    array = geometry.resample(volume.array, volume.affine, target.shape, target.affine, kind)
+    fill = 0.0 if nearest else background(volume.array)
     how = f"resampled ({kind}) from {describe_grid(volume.shape, volume.affine)}"
-    return volume.with_array(array, target.affine), how
+    return volume.resampled(target.shape, target.affine, fill, nearest), how
 
 
 def _turned(volume: Volume, target: Volume) -> Volume:

@@ -121,6 +121,14 @@ def same_grid(
     )
 
 
+def overlap(shape: Shape, affine: np.ndarray, other_shape: Shape, other_affine: np.ndarray) -> bool:
+    """Whether any of 9x9x9 points spread over the second grid lies within the first."""
+    steps = np.linspace(0, 1, 9)
+    spread = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 3) * (np.array(other_shape) - 1)
+    places = apply(np.linalg.inv(affine), apply(other_affine, spread))
+    return bool(((places > -0.5) & (places < np.array(shape) - 0.5)).all(axis=1).any())
+
+
 def isotropic_grid(shape: Shape, affine: np.ndarray, spacing: float = 1.0) -> tuple[Shape, np.ndarray]:
     """The grid of ``spacing`` mm along the same axes that covers the same box, voxel edge to voxel edge.
 

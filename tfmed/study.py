@@ -1,6 +1,6 @@
 """Volumes, label maps and studies: the modalities of one person on one grid, by name."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -48,8 +48,6 @@ class Volume:
 
     def with_array(self, array: np.ndarray, affine: np.ndarray | None = None) -> Self:
         """The same kind of volume with other voxels, and another affine where one is given."""
-        from dataclasses import replace
-
         return replace(self, array=array, affine=self.affine if affine is None else affine)
 
     def canonical(self) -> Self:
@@ -60,16 +58,19 @@ class Volume:
         """Whether both lie on one grid, within a thousandth of a voxel."""
         return geometry.same_grid(self.shape, self.affine, other.shape, other.affine)
 
-    def resampled(self, shape: Shape, affine: np.ndarray, fill: float = 0.0) -> Self:
-        """This volume on another grid: linear for images (float32), nearest for label maps (dtype kept)."""
-        kind = "nearest" if isinstance(self, LabelMap) else "linear"
+    def resampled(self, shape: Shape, affine: np.ndarray, fill: float = 0.0, nearest: bool = False) -> Self:
+        """This volume on another grid, ``fill`` outside of it: linear (float32), or nearest with dtype kept.
+
+        Label maps are always taken from the nearest voxel.
+        """
+        kind = "nearest" if nearest or isinstance(self, LabelMap) else "linear"
         array = geometry.resample(self.array, self.affine, shape, affine, kind, fill)
         return self.with_array(array, affine)
 
-    def isotropic(self, spacing: float = 1.0) -> Self:
+    def isotropic(self, spacing: float = 1.0, nearest: bool = False) -> Self:
         """This volume on the grid of ``spacing`` mm over the same box; itself where it is on such a one."""
         shape, affine = geometry.isotropic_grid(self.shape, self.affine, spacing)
-        return self if affine is self.affine else self.resampled(shape, affine)
+        return self if affine is self.affine else self.resampled(shape, affine, nearest=nearest)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({describe_grid(self.shape, self.affine)}, {self.dtype})"
@@ -131,6 +132,20 @@ class Study:
     @property
     def shape(self) -> Shape:
         return self.reference.shape
+
+    def canonical(self, spacing: float | None = None) -> "Study":
+        """All volumes in the closest RAS+ orientation and, where ``spacing`` (mm) is given, isotropic."""
+
+        def turned(volume: Volume, nearest: bool = False) -> Any:
+            volume = volume.canonical()
+            return volume if spacing is None else volume.isotropic(spacing, nearest)
+
+        return replace(
+            self,
+            images={name: turned(volume) for name, volume in self.images.items()},
+            labels=self.labels and turned(self.labels),
+            mask=self.mask and turned(self.mask, nearest=True),
+        )
 
     def volumes(self) -> dict[str, Volume]:
         """Images by modality, then "labels" and "mask" where there are any."""

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from tests.geometries import lengths
+from tfmed import intensity
+
+voxels = lengths.flatmap(
+    lambda shape: arrays.arrays(np.float32, shape, elements=st.floats(-1000, 1000, width=32))
+)
+
+
+@given(voxels)
+def test_background_is_the_middle_of_the_six_faces(array: np.ndarray) -> None:
+    x, y, z = array.shape
+    values = sorted(
+        float(value)
+        for face in (array[0], array[x - 1], array[:, 0], array[:, y - 1], array[:, :, 0], array[:, :, z - 1])
+        for value in face.ravel()
+    )
+    assert intensity.background(array) == values[len(values) // 2]
+
+
+@pytest.mark.parametrize("value", [0, -1.25, 4095])
+def test_a_constant_background_is_found_whatever_its_value(value: float) -> None:
+    array = np.random.default_rng(0).normal(500, 100, (20, 20, 20))
+    outside = np.ones(array.shape, bool)
+    outside[3:17, 3:17, 2:20] = False  # the head touches one face, as where the neck leaves the picture
+    array[outside] = value
+    assert intensity.background(array) == value
+    assert np.array_equal(intensity.foreground(array), ~outside)
+
+
+def test_negative_voxels_inside_are_foreground_and_a_mask_overrules() -> None:
+    array = np.zeros((5, 5, 5))
+    array[2, 2, 2] = -3
+    assert intensity.foreground(array).sum() == 1
+    mask = np.zeros(array.shape, np.uint8)
+    mask[1:3] = 7
+    assert np.array_equal(intensity.foreground(array, mask), mask > 0)
+
+
+def test_moments_by_hand() -> None:
+    """Of 0 and 2, ten times each, and one 1000 the last is 4.5 deviations off and falls out; 1 and 1 remain."""
+    array = np.array([0.0, 2.0] * 10 + [1000.0, 55.0]).reshape(22, 1, 1)
+    mask = array != 55
+    assert intensity.moments(array, mask) == pytest.approx((1.0, 1.0))
+
+
+@given(voxels, st.floats(0.1, 50), st.floats(-200, 200))
+def test_normalised_voxels_dont_depend_on_gain_and_offset(
+    array: np.ndarray, gain: float, offset: float
+) -> None:
+    mask = np.ones(array.shape, bool)
+    center, scale = intensity.moments(array, mask)
+    if scale < 1:
+        return
+    changed = array.astype(np.float64) * gain + offset
+    first = intensity.normalise(array, center, scale, mask)
+    second = intensity.normalise(changed, *intensity.moments(changed, mask), mask)
+    assert np.allclose(first, second, atol=1e-2)
+
+
+def test_outside_is_exactly_zero_and_the_result_float32() -> None:
+    array = np.full((4, 4, 4), -7, np.int16)
+    array[1:3, 1:3, 1:3] = np.arange(8).reshape(2, 2, 2)
+    mask = intensity.foreground(array)
+    found = intensity.normalise(array, *intensity.moments(array, mask), mask)
+    assert found.dtype == np.float32 and (found[~mask] == 0).all()
+    assert found[mask].mean() == pytest.approx(0, abs=1e-6) and found[mask].std() == pytest.approx(
+        1, abs=1e-6
+    )
+
+
+@pytest.mark.parametrize("value", [0.1, 1e6, -3])
+def test_a_constant_head_has_the_floor_as_scale(value: float) -> None:
+    array = np.full((3, 3, 3), value)
+    center, scale = intensity.moments(array, np.ones(array.shape, bool))
+    assert center == pytest.approx(value) and scale == intensity.SCALE_FLOOR
+
+
+def test_no_foreground_at_all_gives_zeros() -> None:
+    array = np.full((3, 3, 3), 5.0)
+    mask = intensity.foreground(array)
+    assert intensity.moments(array, mask) == (0.0, intensity.SCALE_FLOOR)
+    assert (intensity.normalise(array, 0.0, intensity.SCALE_FLOOR, mask) == 0).all()
