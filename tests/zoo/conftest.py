@@ -12,7 +12,7 @@ import pytest
 
 from tfmed.zoo import registry
 
-MODEL = '''
+MODEL = """
 import keras
 
 
@@ -21,7 +21,7 @@ def build(card, variant, modalities, **overrides):
     image = keras.Input((None, None, len(modalities)), name="image")
     model = keras.Model(image, keras.layers.Conv2D(config["filters"], 3, name="conv")(image))
     return model
-'''
+"""
 
 CARD: dict[str, Any] = {
     "name": "toy_seg",

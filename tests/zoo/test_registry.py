@@ -1,4 +1,4 @@
-"""Names of the zoo come from folders, entry points and register(); what is wrong is said with what is known."""
+"""Names of the zoo come from folders, entry points and register(); errors say what is known."""
 
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,12 @@ def test_a_new_card_in_a_family_is_found_without_more(family: Path, card: dict[s
 def test_list_keeps_to_one_task(family: Path) -> None:
     assert "toy_seg" in zoo.list(task="semantic_segmentation")
     assert "toy_seg" not in zoo.list(task="detection")
-    with pytest.raises(TfmedError, match="No task 'segmentation'. Known: .*detection"):
+    with pytest.raises(TfmedError, match=r"No task 'segmentation'. Known: .*detection"):
         zoo.list(task="segmentation")
 
 
 def test_an_unknown_name_names_the_nearest(family: Path) -> None:
-    with pytest.raises(TfmedError, match="no model 'toy_sge'. Nearest: toy_seg"):
+    with pytest.raises(TfmedError, match=r"no model 'toy_sge'\. Nearest: toy_seg"):
         zoo.card("toy_sge")
 
 

@@ -74,9 +74,7 @@ def test_a_whole_file_passes(shipped: tuple[Path, dict[str, Any]], tmp_path: Pat
 
 
 @given(at=st.integers(0, len(CONTENT) - 1), flip=st.integers(1, 255))
-def test_any_changed_byte_is_noticed(
-    tmp_path_factory: pytest.TempPathFactory, at: int, flip: int
-) -> None:
+def test_any_changed_byte_is_noticed(tmp_path_factory: pytest.TempPathFactory, at: int, flip: int) -> None:
     path = tmp_path_factory.mktemp("w") / "w.weights.h5"
     path.write_bytes(CONTENT)
     entry = weights_entry(path, file="weights/w.weights.h5")
