@@ -59,11 +59,15 @@ class StudyPredictor(tf.Module):
                 with 0.
             probability: uint8 [X, Y, Z, K], 255 x probability of each region, if asked for.
         """
-        normalised, inside = normalisation.normalise(volume, present)
-        low, high = bounding_box(inside, MARGIN)
-        cropped = normalised[low[0] : high[0], low[1] : high[1], low[2] : high[2]]
+        inside = normalisation.foreground(volume, present)
+        low, high = bounding_box(tf.reduce_any(inside, -1), MARGIN)
+        # Cropped before it is scaled: the moments are the same, and most of a volume is background.
+        raw, inside = (
+            array[low[0] : high[0], low[1] : high[1], low[2] : high[2]] for array in (volume, inside)
+        )
+        cropped = normalisation.normalise(raw, inside)
         total, owners, scores = self._views(cropped, present)
-        shape = tf.shape(inside)
+        shape = tf.shape(volume)[:3]
         around = tf.stack([low, shape - high], axis=1)
         result = {
             "labels": tf.pad(self._labels(total), around),

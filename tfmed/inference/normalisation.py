@@ -23,26 +23,31 @@ def moments(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return center, tf.maximum(scale, tf.constant(SCALE_FLOOR, tf.float64))
 
 
-def normalise(volume: tf.Tensor, present: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def foreground(volume: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
+    """bool [X, Y, Z, M]: voxels of a raw volume that differ from their modality's background, if it is given.
+
+    volume: float32 [X, Y, Z, M], M static. present: float32 [M], 0 for a modality that was not given.
+    """
+    outside = tf.stack([background(channel) for channel in tf.unstack(volume, axis=-1)])
+    return tf.logical_and(volume != outside, present > 0)
+
+
+def normalise(volume: tf.Tensor, inside: tf.Tensor) -> tf.Tensor:
     """Every modality scaled by its own foreground.
 
     Args:
-        volume: [X, Y, Z, M] float32, raw; M is static.
-        present: [M] float32, 0 for a modality that was not given.
+        volume: float32 [X, Y, Z, M], raw; M is static. May be cropped, as long as it holds the foreground.
+        inside: bool [X, Y, Z, M], the foreground.
 
     Returns:
-        [X, Y, Z, M] float32, exactly 0 outside the foreground and for absent modalities; and bool [X, Y, Z],
-        the foreground of any modality.
+        float32 [X, Y, Z, M], exactly 0 outside the foreground.
     """
-    channels = []
-    inside = tf.zeros(tf.shape(volume)[:3], tf.bool)
-    for channel, given in zip(tf.unstack(volume, axis=-1), tf.unstack(present), strict=True):
-        mask = tf.logical_and(channel != background(channel), given > 0)
+    scaled = []
+    for channel, mask in zip(tf.unstack(volume, axis=-1), tf.unstack(inside, axis=-1), strict=True):
         center, scale = moments(tf.boolean_mask(channel, mask))
-        scaled = (channel - tf.cast(center, tf.float32)) / tf.cast(scale, tf.float32)
-        channels.append(tf.where(mask, scaled, tf.zeros_like(scaled)))
-        inside = tf.logical_or(inside, mask)
-    return tf.stack(channels, axis=-1), inside
+        values = (channel - tf.cast(center, tf.float32)) / tf.cast(scale, tf.float32)
+        scaled.append(tf.where(mask, values, tf.zeros_like(values)))
+    return tf.stack(scaled, axis=-1)
 
 
 def _ends(array: tf.Tensor, axis: int) -> tuple[int, tf.Tensor]:

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 VIEWS = {"axial": 2, "coronal": 1, "sagittal": 0}
 # Letters at the left and right edge of each view: what the radiological convention puts there.
 EDGES = {"axial": ("R", "L"), "coronal": ("R", "L"), "sagittal": ("A", "P")}
-OPACITY = 0.5
+OPACITY = 0.6
 MARGIN = 4
+PANEL_INCH, HEADER_INCH = 2.4, 0.75
+LISTED = 3
 PAPER, INK = "#101418", "#e8edf2"
 
 
@@ -37,14 +39,14 @@ def draw(result: "Result", path: Path) -> None:
     cuts = _cuts(instances, box)
     columns = len(images) + 1
     sizes = [_size_mm(first, box, view) for view in VIEWS]
-    heights = [height / width for width, height in sizes]
-    figure = Figure(figsize=(2.5 * columns + 0.4, 2.5 * sum(heights) + 1.5), dpi=110, facecolor=PAPER)
+    heights = [PANEL_INCH * height / width for width, height in sizes]
+    footer = 0.4 + 0.19 * min(len(result.lesions), LISTED + 1)
+    figure = Figure((PANEL_INCH * columns + 0.4, sum(heights) + HEADER_INCH + footer), dpi=110)
     FigureCanvasAgg(figure)
-    top = 0.55 / figure.get_figheight()
-    bottom = (0.62 + 0.22 * min(len(result.lesions), 3)) / figure.get_figheight()
+    width, height = figure.get_size_inches()
     grid = figure.add_gridspec(
-        3, columns, height_ratios=heights, left=0.03, right=0.995, top=1 - 1.45 * top, bottom=bottom,
-        wspace=0.02, hspace=0.03,
+        3, columns, height_ratios=heights, left=0.35 / width, right=1 - 0.05 / width,
+        top=1 - HEADER_INCH / height, bottom=footer / height, wspace=0.02, hspace=0.02,
     )  # fmt: skip
     windows = {name: _window(image.array[box]) for name, image in images.items()}
     for row, view in enumerate(VIEWS):
@@ -59,7 +61,7 @@ def draw(result: "Result", path: Path) -> None:
                 axes.set_title(name if name in images else "found", color=INK, fontsize=11, pad=5)
             if column == 0:
                 axes.set_ylabel(view, color=INK, fontsize=11)
-    _words(figure, result, top)
+    _words(figure, result)
     figure.savefig(path, format="png", facecolor=PAPER, metadata={"Software": None})
 
 
@@ -145,28 +147,27 @@ def _overlay(axes: Any, picture: np.ndarray, rules: Rules, grid: Volume, view: s
 
 
 def _numbers(axes: Any, picture: np.ndarray) -> None:
-    """The id of each lesion at the upper right of its outline."""
+    """The outline of each lesion, its id at the right."""
     for number in np.unique(picture[picture > 0]).tolist():
         inside = picture == number
         axes.contour(inside, levels=[0.5], colors=INK, linewidths=0.8)
         rows, columns = np.nonzero(inside)
-        axes.annotate(
-            str(number), (columns.max(), rows.min()), (2, 2), textcoords="offset points",
-            color=INK, fontsize=9, fontweight="bold", annotation_clip=True,
-        )  # fmt: skip
+        rightmost = int(np.argmax(columns))
+        place = {"xy": (columns[rightmost], rows[rightmost]), "xytext": (3, 0), "textcoords": "offset points"}
+        axes.annotate(str(number), **place, color=INK, fontsize=9, fontweight="bold", annotation_clip=True)
 
 
-def _words(figure: Any, result: "Result", top: float) -> None:
+def _words(figure: Any, result: "Result") -> None:
     """Title above; legend and the largest lesions below."""
     from matplotlib.patches import Patch
 
     count = len(result.lesions)
+    width, height = figure.get_size_inches()
     found = f"{count} lesion{'s' if count != 1 else ''}" if count else "no lesion found"
-    figure.text(0.03, 1 - 0.62 * top, f"{result.study.case_id}: {found}", color=INK, fontsize=13, va="center")
-    figure.text(
-        0.995, 1 - 0.62 * top, f"{result.model} · the person's right is on the left of the picture",
-        color=INK, fontsize=9, va="center", ha="right",
-    )  # fmt: skip
+    title = f"{result.study.case_id}: {found}"
+    figure.text(0.35 / width, 1 - 0.3 / height, title, color=INK, fontsize=13, va="center")
+    note = f"{result.model} · the person's right is on the left of the picture"
+    figure.text(1 - 0.05 / width, 1 - 0.3 / height, note, color=INK, fontsize=9, va="center", ha="right")
     regions = value_regions(result.rules)
     handles = [
         Patch(facecolor=np.array(region.colour) / 255, label=_value_title(value, region, result.rules))
@@ -176,10 +177,10 @@ def _words(figure: Any, result: "Result", top: float) -> None:
         handles=handles, loc="lower right", ncols=len(handles), frameon=False, labelcolor=INK, fontsize=9,
         bbox_to_anchor=(0.995, 0.0), handlelength=1.2, columnspacing=1.4,
     )  # fmt: skip
-    lines = [_sentence(lesion, result.rules) for lesion in result.lesions[:3]]
-    if count > 3:
-        lines.append(f"and {count - 3} more in instances.json")
-    figure.text(0.03, 0.08 / figure.get_figheight(), "\n".join(lines), color=INK, fontsize=9, va="bottom")
+    lines = [_sentence(lesion, result.rules) for lesion in result.lesions[:LISTED]]
+    if count > LISTED:
+        lines.append(f"and {count - LISTED} more in instances.json")
+    figure.text(0.35 / width, 0.14 / height, "\n".join(lines), color=INK, fontsize=9, va="bottom")
 
 
 def _value_title(value: int, region: Region, rules: Rules) -> str:
