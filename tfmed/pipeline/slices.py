@@ -47,9 +47,13 @@ class Sampler:
         case, view, number = self._epoch(epoch)[place].tolist()
         return case, view, number
 
+    def generator(self, index: int) -> np.random.Generator:
+        """All chance of sample ``index``: first the source draws from it, then the augmentation."""
+        return sampling.generator(self.seed, sampling.SAMPLE, index)
+
     def __call__(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Image [H, W, M] float32, present [M] float32 and labels [H, W] uint8 of sample ``index``."""
-        rng = sampling.generator(self.seed, sampling.SAMPLE, index)
+        rng = self.generator(index)
         image, labels = self.source.slice(*self.slice_of(index), rng)
         # A case lacks a modality, or its field of view ends before this slice: either way nothing of it is
         # given.
