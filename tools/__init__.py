@@ -44,10 +44,10 @@ class Commands(click.Group):
 
 
 def _summary(name: str) -> str:
-    """First sentence of a command's module docstring, without its "tfmed NAME:"."""
+    """First sentence of a command's module docstring, after its "tfmed NAME: "."""
     source = Path(__file__).with_name(f"{name}.py").read_text("utf-8")
     docstring = ast.get_docstring(ast.parse(source)) or ""
-    return docstring.partition("\n")[0].rpartition("``: ")[2].partition(". ")[0]
+    return docstring.partition("\n")[0].partition(": ")[2].partition(". ")[0]
 
 
 @click.command(cls=Commands, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
