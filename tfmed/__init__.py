@@ -14,10 +14,18 @@ _root = Path(__file__).resolve().parent.parent
 if (_root / "setup.py").is_file():
     __path__.append(str(_root))
 
+_HOMES = {
+    "LabelMap": "study",
+    "Study": "study",
+    "TfmedError": "errors",
+    "Volume": "study",
+    "predict": "inference",
+}
+
 
 def __getattr__(name: str) -> Any:
-    if name == "predict":
-        return importlib.import_module("tfmed.inference").predict
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"tfmed.{_HOMES[name]}"), name)
     try:
         return importlib.import_module(f"tfmed.{name}")
     except ModuleNotFoundError as error:
