@@ -18,6 +18,11 @@ def test_warm_up_is_linear_in_steps() -> None:
     assert rates == pytest.approx([0.25, 0.5, 0.75, 1.0, 1.0, 1.0])
 
 
+def test_warm_up_takes_at_most_a_tenth_of_a_short_run() -> None:
+    rates = [learning_rate(1.0, step / 50, step, warmup_steps=1000, final_rate=1.0) for step in range(50)]
+    assert rates[1] == pytest.approx(0.2) and rates[4] == pytest.approx(0.8) and set(rates[5:]) == {1.0}
+
+
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
 def test_the_rate_never_rises_after_warm_up_and_stays_in_bounds(a: float, b: float, final: float) -> None:
     low, high = (learning_rate(1.0, p, 10**6, 100, final) for p in (max(a, b), min(a, b)))

@@ -45,13 +45,14 @@ class Log:
                 f"step {step}  {progress:6.1%}  loss {terms['loss']:.4f}  lr {rate:.2e}  {speed:.1f} slices/s"
             )
 
-    def validation(self, step: int, scores: dict[str, float], pictures: np.ndarray) -> None:
-        """Scores by region, and pictures [N, H, W, 3] uint8."""
+    def validation(self, step: int, scores: dict[str, float | None], pictures: np.ndarray) -> None:
+        """Scores by region (None where there was nothing to score), and pictures [N, H, W, 3] uint8."""
+        known = {name: value for name, value in scores.items() if value is not None}
         with self._writer.as_default(step=step):
-            for name, value in scores.items():
+            for name, value in known.items():
                 tf.summary.scalar(f"validation/{name}", value)
             tf.summary.image("validation", pictures, max_outputs=8)
-        self.say(f"step {step}  validation: " + "  ".join(f"{k} {v:.3f}" for k, v in scores.items()))
+        self.say(f"step {step}  validation: " + "  ".join(f"{k} {v:.3f}" for k, v in known.items()))
         # The time that validation took is not training's.
         self._since, self._at = time.monotonic(), step
 

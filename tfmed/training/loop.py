@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfmed.errors import TfmedError
@@ -90,7 +91,7 @@ class _Loop:
             self.state = State(model, self.optimizer, averaged=recipe.average > 0)
         self.step = Step(model, self.optimizer, self.state.averages, recipe.clip_norm, strategy)
         self.validator = Validator(model, task)
-        self.scores: dict[str, float] = {}
+        self.scores: dict[str, float | None] = {}
         self.sums: tf.Tensor | float = 0.0
 
     def go(self, interrupt: Interrupt) -> dict[str, Any]:
@@ -233,7 +234,7 @@ class _Loop:
             "seconds": round(seconds, 1),
             "slices_per_second": round(samples / max(seconds, 1e-9), 2),
             "metrics": self.scores,
-            "best_mean": self.state.best,
+            "best_mean": self.state.best if np.isfinite(self.state.best) else None,
             "hardware": hardware() | {"workers": self.worker_count},
             "versions": versions(),
         }

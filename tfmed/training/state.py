@@ -34,6 +34,8 @@ class State:
             averages=self.averages,
             **self._counters,
         )
+        # Made on first use, and by all workers together or not at all; only the first will save.
+        self._checkpoint.save_counter  # noqa: B018
 
     def save(self, folder: Path) -> None:
         """Write a checkpoint; the last two are kept. A checkpoint counts only once it is complete."""

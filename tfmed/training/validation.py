@@ -19,10 +19,10 @@ class Validator:
     def __init__(self, model: keras.Model, task: Any) -> None:
         self._model, self._task = model, task
 
-    def __call__(self, batches: Iterable) -> tuple[dict[str, float], np.ndarray]:
+    def __call__(self, batches: Iterable) -> tuple[dict[str, float | None], np.ndarray]:
         """Scores by name, and pictures [N, H, 2W, 3] uint8 of the first batch: the truth beside the finding.
 
-        ``batches`` yields (inputs, targets) as from ``tfmed.pipeline.slices``. A score is NaN where neither
+        ``batches`` yields (inputs, targets) as from ``tfmed.pipeline.slices``. A score is None where neither
         the truth nor the finding holds its region.
         """
         sums: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(2))
@@ -36,9 +36,7 @@ class Validator:
                 image = inputs["image"].numpy()
                 drawn = [self._task.overlay(image, each) for each in (truth["regions"], regions)]
                 pictures = np.concatenate(drawn, axis=2)
-        scores = {
-            name: float(part / whole) if whole else float("nan") for name, (part, whole) in sums.items()
-        }
+        scores = {name: float(part / whole) if whole else None for name, (part, whole) in sums.items()}
         return scores, pictures
 
     @tf.function(reduce_retracing=True)
@@ -47,7 +45,7 @@ class Validator:
         return self._model.decode(self._model(inputs, training=False), height, width)["regions"]
 
 
-def mean_score(scores: dict[str, float]) -> float:
+def mean_score(scores: dict[str, float | None]) -> float:
     """Mean over the regions that occurred; minus infinity if none did."""
-    values = [value for value in scores.values() if np.isfinite(value)]
+    values = [value for value in scores.values() if value is not None]
     return float(np.mean(values)) if values else float("-inf")
