@@ -5,6 +5,8 @@ T1c necrosis; its instances are connected components of each slice. It stands in
 reporting and errors are tested, and a trained network would only add time.
 """
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -40,10 +42,13 @@ BRIGHT = 6.0
 class ThresholdModel(keras.Model):
     """Whole: FLAIR z > 6; enhancing: T1c z > 6 inside it; necrosis: T1c z < -6 inside it."""
 
-    def __init__(self, modalities: tuple[str, ...] = ("flair", "t1", "t1c", "t2")) -> None:
+    def __init__(
+        self, modalities: tuple[str, ...] = ("flair", "t1", "t1c", "t2"), card: dict[str, Any] = CARD
+    ) -> None:
         super().__init__()
-        self.card = CARD
+        self.card = card
         self.modalities = tuple(modalities)
+        self.built = True
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
         image = inputs["image"]

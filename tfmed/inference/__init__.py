@@ -5,7 +5,12 @@ from typing import Any
 
 _PLACES = {
     "predict": "prediction",
+    "predict_all": "archive",
+    "open_study": "opening",
+    "finish": "prediction",
+    "working_volume": "working",
     "Result": "result",
+    "check_output": "result",
     "Rules": "rules",
     "StudyPredictor": "graph",
 }

@@ -19,6 +19,16 @@ SCHEMA = Path(__file__).with_name("instances.schema.json")
 DONE = "instances.json"
 
 
+def check_output(rules: Rules, format: str | None, labels: str | None) -> None:
+    """TfmedError if a result can't be saved with these options; said before the long work, not after it."""
+    from tfmed.io.formats import format_to_write
+
+    if format is not None:
+        format_to_write(Path(f"labels.{format.lstrip('.')}"))
+    if labels is not None:
+        rules.translation(labels)
+
+
 @dataclass(frozen=True, eq=False)
 class Result:
     """What was found in a study.
@@ -81,6 +91,7 @@ class Result:
         from tfmed import io
 
         folder = Path(folder)
+        check_output(self.rules, format, labels)
         ending = self._ending(format)
         label_map = self.relabelled(labels)
         content = json.dumps(self.as_dict(labels), indent=1, ensure_ascii=False) + "\n"
