@@ -2,9 +2,11 @@
 
 >>> study = tfmed.phantom.make("glioma", seed=3)
 >>> tfmed.phantom.write(study, "phantoms/", layout="brats2015")
+>>> source = tfmed.phantom.LatentSource("latents/")    # made by: tfmed phantom latents/ --latent -n 100
 """
 
 from tfmed.phantom.layouts import LAYOUTS, write
+from tfmed.phantom.source import LatentSource
 from tfmed.phantom.studies import GLIOMA_MODALITIES, KINDS, make, volumes_ml
 
-__all__ = ["GLIOMA_MODALITIES", "KINDS", "LAYOUTS", "make", "volumes_ml", "write"]
+__all__ = ["GLIOMA_MODALITIES", "KINDS", "LAYOUTS", "LatentSource", "make", "volumes_ml", "write"]

@@ -98,7 +98,9 @@ def _atlas_codes(grey: np.ndarray, white: np.ndarray, affine: np.ndarray) -> np.
 
     grey, white = grey / grey.max(), white / white.max()
     tissue = grey + white > 0.5
-    hull = ndimage.binary_fill_holes(ndimage.binary_closing(np.pad(tissue, 8), iterations=6))[8:-8, 8:-8, 8:-8]
+    hull = ndimage.binary_fill_holes(ndimage.binary_closing(np.pad(tissue, 8), iterations=6))[
+        8:-8, 8:-8, 8:-8
+    ]
     x, y, z = (
         np.arange(n).reshape([-1 if i == a else 1 for i in range(3)]) * affine[a, a] + affine[a, 3]
         for a, n in enumerate(grey.shape)
@@ -131,7 +133,9 @@ def _atlas_codes(grey: np.ndarray, white: np.ndarray, affine: np.ndarray) -> np.
 def analytic(person: int = 0) -> Anatomy:
     """A head of formulas: folded ellipsoids with ventricles, deep grey nuclei, cerebellum, brain stem."""
     shape = (180, 216, 180)
-    x, y, z = np.meshgrid(*[np.arange(n, dtype=np.float32) - n / 2 for n in shape], indexing="ij", sparse=True)
+    x, y, z = np.meshgrid(
+        *[np.arange(n, dtype=np.float32) - n / 2 for n in shape], indexing="ij", sparse=True
+    )
     z = z - 10
     lateral = np.abs(x)
     radius = np.sqrt((x / 66) ** 2 + (y / 84) ** 2 + (z / 62) ** 2)

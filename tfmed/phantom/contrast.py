@@ -40,7 +40,13 @@ RELAXATION = {
     Tissue.FAT: (330, 75, 0.95, 0.2),
     Tissue.EYE: (3800, 900, 1.0, 2.8),
 }
-PARENCHYMA = (Tissue.WHITE, Tissue.CORTEX, Tissue.CEREBELLAR_CORTEX, Tissue.CEREBELLAR_WHITE, Tissue.BRAIN_STEM)
+PARENCHYMA = (
+    Tissue.WHITE,
+    Tissue.CORTEX,
+    Tissue.CEREBELLAR_CORTEX,
+    Tissue.CEREBELLAR_WHITE,
+    Tissue.BRAIN_STEM,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +68,9 @@ def draw(modalities: tuple[str, ...], rng: np.random.Generator, random_share: fl
     """
     unknown = [m for m in modalities if m not in MODALITIES]
     if unknown:
-        raise TfmedError(f"No contrast for {unknown[0]!r}. Received: {modalities}. Known: {', '.join(MODALITIES)}.")
+        raise TfmedError(
+            f"No contrast for {unknown[0]!r}. Received: {modalities}. Known: {', '.join(MODALITIES)}."
+        )
     relaxation = _relaxation(rng)
     rows = []
     for modality in modalities:
@@ -189,7 +197,9 @@ def _free(modality: str, rng: np.random.Generator) -> np.ndarray:
     values[Tissue.CHOROID : Tissue.EYE] = rng.uniform(0.05, 1.2, 6)
     low, high = min(white, grey), max(white, grey, values[Tissue.THALAMUS])
     dark, bright = low * rng.uniform(0.35, 0.95, 4), high + rng.uniform(0.08, 0.7, 4)
-    lesion = {"t1": dark, "pd": bright, "t2": bright, "flair": bright, "dwi": bright, "adc": bright}.get(modality)
+    lesion = {"t1": dark, "pd": bright, "t2": bright, "flair": bright, "dwi": bright, "adc": bright}.get(
+        modality
+    )
     if lesion is None:
         lesion = np.array([dark[0], dark[1] + 0.5 * (white - dark[1]), dark[2], max(bright[3], high * 1.1)])
     values[N_TISSUES:SPOT] = lesion
@@ -227,7 +237,9 @@ def _paint(mixed: np.ndarray, fractions: np.ndarray, values: np.ndarray) -> None
     weights = fractions[:, *active].astype(np.float32) / 255
     part = mixed[:, *active]
     part *= 1 - weights.sum(0)
-    part += np.tensordot(values, weights, 1)
+    for weight, value in zip(weights, values.T, strict=True):
+        if weight.any():
+            part += value.reshape(-1, *[1] * weight.ndim) * weight
 
 
 def _extent(mask: np.ndarray) -> tuple[slice, ...] | None:

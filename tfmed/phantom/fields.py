@@ -1,47 +1,66 @@
 """Smooth random fields and separable resampling: everything random in space is made from these."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 
-@lru_cache(maxsize=4096)
-def _spline(length: int, step: float) -> np.ndarray:
-    """Cubic B-spline matrix [length, knots] with knots every ``step`` samples, rows of unit 2-norm."""
-    knots = int(np.ceil(length / step)) + 4
-    t = np.abs(np.arange(length)[:, None] / step - (np.arange(knots)[None] - 2))
-    weights = np.where(t < 1, 2 / 3 - t**2 + t**3 / 2, np.where(t < 2, (2 - t) ** 3 / 6, 0))
-    return (weights / np.sqrt((weights**2).sum(1, keepdims=True))).astype(np.float32)
+@dataclass(frozen=True, eq=False)
+class Taps:
+    """One axis of a separable resampling: sample i is the sum over t of weights[t, i] * source[index[t, i]].
+
+    index [t, n] and weights [t, n] float32. Few taps beat a matrix product, whose threads get in each other's
+    way where several processes share the cores, and whose sums depend on the machine.
+    """
+
+    index: np.ndarray
+    weights: np.ndarray
+    source: int
 
 
-@lru_cache(maxsize=256)
-def linear_matrix(length: int, source: int, start: float, step: float) -> np.ndarray:
-    """Matrix [length, source] that samples at positions start + step*i of the source axis, edges held."""
+@lru_cache(maxsize=2048)
+def _spline(length: int, step: float) -> Taps:
+    """Cubic B-splines with knots every ``step`` samples, weights of unit 2-norm."""
+    position = np.arange(length) / step + 1
+    base = position.astype(int)
+    t = np.abs(position - base - np.arange(-1, 3)[:, None])
+    weights = np.where(t < 1, 2 / 3 - t**2 + t**3 / 2, (2 - t) ** 3 / 6)
+    weights /= np.sqrt((weights**2).sum(0))
+    return Taps(base + np.arange(-1, 3)[:, None], weights.astype(np.float32), int(base[-1]) + 3)
+
+
+@lru_cache(maxsize=512)
+def linear_taps(length: int, source: int, start: float, step: float) -> Taps:
+    """Linear interpolation at positions start + step*i of an axis of ``source`` samples, edges held."""
     position = np.clip(start + step * np.arange(length), 0, source - 1)
     low = np.minimum(position.astype(int), max(source - 2, 0))
-    matrix = np.zeros((length, source), np.float32)
-    rows = np.arange(length)
-    matrix[rows, low] = 1 - (position - low)
-    if source > 1:
-        matrix[rows, low + 1] = position - low
-    return matrix
+    fraction = (position - low).astype(np.float32)
+    high = np.minimum(low + 1, source - 1)
+    return Taps(np.stack([low, high]), np.stack([1 - fraction, fraction]), source)
 
 
-def apply_axes(array: np.ndarray, matrices: list[np.ndarray | None]) -> np.ndarray:
-    """Multiplies the last ``len(matrices)`` axes of ``array`` by one matrix each (None leaves an axis)."""
-    first = array.ndim - len(matrices)
-    for axis, matrix in enumerate(matrices, first):
-        if matrix is None:
+def dense_taps(matrix: np.ndarray) -> Taps:
+    """The taps of a small matrix [n, source]."""
+    n, source = matrix.shape
+    index = np.repeat(np.arange(source)[:, None], n, 1)
+    return Taps(index, np.ascontiguousarray(matrix.T, dtype=np.float32), source)
+
+
+def apply_axes(array: np.ndarray, taps: list[Taps | None]) -> np.ndarray:
+    """Resamples the last ``len(taps)`` axes of a float32 ``array`` (None leaves an axis)."""
+    first = array.ndim - len(taps)
+    for axis, tap in reversed(list(enumerate(taps, first))):
+        if tap is None:
             continue
-        if axis == array.ndim - 1:
-            array = array @ matrix.T
-        elif axis == array.ndim - 2:
-            array = matrix @ array
-        else:
-            moved = np.moveaxis(array, axis, 0)
-            product = matrix @ moved.reshape(moved.shape[0], -1)
-            array = np.moveaxis(product.reshape(matrix.shape[0], *moved.shape[1:]), 0, axis)
-    return np.ascontiguousarray(array, dtype=np.float32)
+        after = [1] * (array.ndim - axis - 1)
+        total = None
+        for index, weights in zip(tap.index, tap.weights, strict=True):
+            part = np.take(array, index, axis=axis, mode="clip")
+            part *= weights.reshape(-1, *after)
+            total = part if total is None else np.add(total, part, out=total)
+        array = total  # type: ignore[assignment]
+    return array
 
 
 def noise(
@@ -52,17 +71,17 @@ def noise(
     White noise on knots ``step`` samples apart, joined by cubic B-splines; its correlation length is
     about ``step`` samples. float32 of ``shape``, or [channels, *shape].
     """
-    matrices = [_spline(n, step) for n in shape]
-    knots = tuple(m.shape[1] for m in matrices)
+    taps: list[Taps | None] = [_spline(n, step) for n in shape]
+    knots = tuple(t.source for t in taps if t)
     lead = () if channels is None else (channels,)
-    return apply_axes(rng.standard_normal(lead + knots, dtype=np.float32), matrices)
+    return apply_axes(rng.standard_normal(lead + knots, dtype=np.float32), taps)
 
 
 def zoom(array: np.ndarray, shape: tuple[int, int, int], start: np.ndarray, step: float) -> np.ndarray:
     """Linear resampling of the last three axes: sample i of an axis lies at source index start + step*i."""
     source = array.shape[-3:]
     return apply_axes(
-        array, [linear_matrix(n, s, float(o), step) for n, s, o in zip(shape, source, start, strict=True)]
+        array, [linear_taps(n, s, float(o), step) for n, s, o in zip(shape, source, start, strict=True)]
     )
 
 

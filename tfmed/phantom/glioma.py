@@ -92,9 +92,13 @@ def grow(plan: Plan, codes: np.ndarray, depth: np.ndarray, grid: Grid, rng: np.r
     for seed in seeds:
         start[tuple(np.clip(seed - [s.start for s in box], 0, np.array(local.shape) - 1))] = 1
     speed = np.exp(0.5 * noise(local.shape, 14 / grid.spacing_mm, rng) - 0.1)
-    when = arrival(start, _diffusion(local, plan.grey_speed, speed, grid, rng), 0.5 * speed, plan.core_ml / voxel_ml)
+    when = arrival(
+        start, _diffusion(local, plan.grey_speed, speed, grid, rng), 0.5 * speed, plan.core_ml / voxel_ml
+    )
     core = when <= level(when, plan.core_ml / voxel_ml)
-    core = ndimage.binary_closing(np.pad(core, 3), iterations=2)[3:-3, 3:-3, 3:-3] & (local != Tissue.VENTRICLE)
+    core = ndimage.binary_closing(np.pad(core, 3), iterations=2)[3:-3, 3:-3, 3:-3] & (
+        local != Tissue.VENTRICLE
+    )
     oedema = core
     if plan.oedema_ml > 0:
         total = core.sum() + plan.oedema_ml / voxel_ml
@@ -155,7 +159,9 @@ def _diffusion(
 def _push(core: np.ndarray, plan: Plan, grid: Grid) -> np.ndarray:
     from scipy import ndimage
 
-    blurred = ndimage.gaussian_filter(core.astype(np.float32), plan.push_reach_mm / grid.spacing_mm, mode="nearest")
+    blurred = ndimage.gaussian_filter(
+        core.astype(np.float32), plan.push_reach_mm / grid.spacing_mm, mode="nearest"
+    )
     outwards = -np.stack(np.gradient(blurred))
     return outwards * (plan.push_mm / max(float(np.sqrt((outwards**2).sum(0)).max()), 1e-6))
 

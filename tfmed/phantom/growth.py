@@ -59,3 +59,11 @@ def signed_distance(mask: np.ndarray, spacing_mm: float) -> np.ndarray:
     outside = ndimage.distance_transform_edt(~mask)
     signed = np.where(mask, inside - 0.5, 0.5 - outside).astype(np.float32)
     return ndimage.gaussian_filter(signed, 0.6) * spacing_mm
+
+
+def distance_to(mask: np.ndarray, spacing_mm: float) -> np.ndarray:
+    """Distance to ``mask`` in mm as a negative number, half a voxel inside it; float32."""
+    from scipy import ndimage
+
+    outside = ndimage.distance_transform_edt(~mask)
+    return np.float32(spacing_mm) * (0.5 - outside).astype(np.float32)

@@ -7,7 +7,6 @@ import numpy as np
 from tfmed.phantom import anatomy as anatomies
 from tfmed.phantom import glioma, surroundings
 from tfmed.phantom.fields import sample
-from tfmed.phantom.growth import signed_distance
 from tfmed.phantom.tissues import Tissue
 from tfmed.phantom.warp import BRATS, Grid, mixed_codes, nearest_codes, person_map, refine
 
@@ -66,7 +65,7 @@ def build(
     shift = np.zeros((3, *coarse.shape), np.float32)
     if kind == "glioma":
         plan = glioma.draw(rng, grade)
-        depth = signed_distance(surroundings.hull(codes, coarse.spacing_mm), coarse.spacing_mm)
+        depth = surroundings.surface_depth(codes, coarse)
         growth = glioma.grow(plan, codes, depth, coarse, rng)
         shift = growth.push
         mapped, codes = _displaced(head, mapped, shift, coarse)
@@ -216,4 +215,3 @@ def random_voxels(latent: Latent, count: int, rng: np.random.Generator) -> tuple
     flat = rng.choice(inside, count, replace=len(inside) < count)
     index = np.stack(np.unravel_index(flat, latent.channels.shape[1:]))
     return latent.channels[:, *index], index.astype(np.int16)
-

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfmed.phantom import contrast as contrasts
 from tfmed.phantom.contrast import Contrast
-from tfmed.phantom.fields import apply_axes, linear_matrix, noise
-from tfmed.phantom.latent import DEPTH
+from tfmed.phantom.fields import apply_axes, dense_taps, linear_taps, noise
+from tfmed.phantom.tissues import Tissue
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +18,8 @@ class Scanner:
 
     bias [M,4,4,4]: coefficients of powers 0..3 of the box's coordinates in -1..1, of the log field.
     sigma_mm, shift_mm, thickness_mm [M,3]. noise_sd [M]: relative to white matter. ghost [M]: amplitude.
-    strip_mm: depth at which the brain is cut; ragged_mm: sd of its irregularity. gamma [M].
+    strip_mm: depth at which the brain is cut; ragged_mm: sd of its irregularity. gamma [M]. view_limits [3,2]:
+    the field of view in the box's coordinates.
     """
 
     bias: np.ndarray
@@ -33,6 +33,7 @@ class Scanner:
     strip_mm: float
     ragged_mm: float
     gamma: np.ndarray
+    view_limits: np.ndarray
 
 
 def draw(n: int, rng: np.random.Generator) -> Scanner:
@@ -44,10 +45,15 @@ def draw(n: int, rng: np.random.Generator) -> Scanner:
     if rng.random() < 0.6:
         axes = np.where(rng.random(n) < 0.7, 2, rng.integers(0, 3, n))
         thickness[np.arange(n), axes] = np.where(rng.random(n) < 0.6, rng.integers(2, 7, n), 1)
+    limits = np.tile([-2.0, 2.0], (3, 1))
+    if rng.random() < 0.08:
+        side = int(rng.integers(2))
+        limits[rng.integers(3), side] = (1 if side else -1) * rng.uniform(0.4, 0.95)
     shift = rng.normal(0, 0.5, (n, 3)) * (rng.random(n) < 0.4)[:, None]
     return Scanner(
         bias=bias.astype(np.float32),
-        sigma_mm=rng.uniform(0.35, 0.75, (n, 1)) + rng.uniform(0, 0.7, (n, 3)) * (rng.random(n) < 0.5)[:, None],
+        sigma_mm=rng.uniform(0.35, 0.75, (n, 1))
+        + rng.uniform(0, 0.7, (n, 3)) * (rng.random(n) < 0.5)[:, None],
         shift_mm=shift - shift[:1],
         thickness_mm=thickness,
         noise_sd=np.exp(rng.uniform(np.log(0.004), np.log(0.06), n)),
@@ -57,6 +63,7 @@ def draw(n: int, rng: np.random.Generator) -> Scanner:
         strip_mm=float(rng.uniform(-1.8, 0.8) if rng.random() < 0.85 else rng.uniform(-4, 2)),
         ragged_mm=float(rng.choice([0.0, rng.uniform(0.2, 1.0), rng.uniform(1, 2.5)], p=[0.3, 0.5, 0.2])),
         gamma=np.exp(rng.normal(0, 0.12, n)),
+        view_limits=limits,
     )
 
 
@@ -65,31 +72,44 @@ def perfect(n: int) -> Scanner:
     zeros = np.zeros((n, 3))
     return Scanner(
         np.zeros((n, 4, 4, 4), np.float32), zeros, zeros, zeros + 1, np.zeros(n), np.zeros(n), 0, False,
-        0.0, 0.0, np.ones(n),
+        0.0, 0.0, np.ones(n), np.tile([-2.0, 2.0], (3, 1)),
     )  # fmt: skip
 
 
-def brain(depth: np.ndarray, scanner: Scanner, rng: np.random.Generator) -> np.ndarray:
-    """What skull stripping leaves: boolean, from the depth channel (uint8, any dimensions)."""
+def brain(
+    depth: np.ndarray, scanner: Scanner, coordinates: list[np.ndarray], rng: np.random.Generator
+) -> np.ndarray:
+    """What stripping and the field of view leave: boolean [x,y,z], from the depth channel (uint8 [x,y,z])."""
     level = 128 + 8 * scanner.strip_mm
-    if not scanner.ragged_mm:
-        return depth >= level
-    ragged = noise(depth.shape, 9, rng) + 0.5 * noise(depth.shape, 4, rng)
-    return (depth >= level + 8 * scanner.ragged_mm * ragged) & (depth > 0)
+    kept = depth >= max(level, 1)
+    if scanner.ragged_mm:
+        ragged = noise(depth.shape, 9, rng) + 0.5 * noise(depth.shape, 4, rng)
+        kept = (depth >= level + 8 * scanner.ragged_mm * ragged) & (depth > 0)
+    for axis, (low, high) in enumerate(scanner.view_limits):
+        seen = (coordinates[axis] >= low) & (coordinates[axis] <= high)
+        if not seen.all():
+            kept &= seen.reshape([-1 if a == axis else 1 for a in range(3)])
+    return kept
 
 
 def bias_field(scanner: Scanner, coordinates: list[np.ndarray]) -> np.ndarray:
     """The field on the grid of three 1-D coordinate arrays in -1..1: float32 [M, n0, n1, n2]."""
-    powers = [np.stack([c**k for k in range(4)], 1).astype(np.float32) for c in coordinates]
+    powers = [dense_taps(np.stack([c**k for k in range(4)], 1)) for c in coordinates]
     return np.exp(apply_axes(scanner.bias, powers))
 
 
 def textured(values: np.ndarray, amplitude: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Intensities times 1 + amplitude * noise of three scales, half of it common to all modalities."""
     m, shape = len(values), values.shape[1:]
-    fine, middle, coarse = (noise(shape, step, rng, channels=m + 1) for step in (1.6, 4.5, 13.0))
-    grain = 0.5 * fine + 0.6 * middle + 0.65 * coarse
-    return values * np.maximum(1 + amplitude * (0.75 * grain[:m] + 0.65 * grain[m]), 0.05)
+    middle, coarse = (noise(shape, step, rng, channels=m + 1) for step in (4.5, 13.0))
+    grain = 0.7 * middle + 0.7 * coarse
+    common = 0.65 * grain[m] + 0.5 * noise(shape, 1.7, rng)
+    grain = grain[:m]
+    grain *= 0.75
+    grain += common
+    grain *= amplitude
+    grain += 1
+    return np.maximum(grain, 0.05, out=grain) * values
 
 
 def optics(images: np.ndarray, scanner: Scanner, axes: tuple[int, ...]) -> np.ndarray:
@@ -100,8 +120,7 @@ def optics(images: np.ndarray, scanner: Scanner, axes: tuple[int, ...]) -> np.nd
             thick = int(scanner.thickness_mm[m, axis])
             image = _convolve(image, position, scanner.sigma_mm[m, axis], scanner.shift_mm[m, axis])
             if thick > 1 and image.shape[position] > 2 * thick:
-                matrix = _thick(image.shape[position], thick)
-                image = apply_axes(image, [matrix if p == position else None for p in range(image.ndim)])
+                image = _thick(image, position, thick)
         result[m] = image
     return result
 
@@ -117,18 +136,22 @@ def _convolve(image: np.ndarray, axis: int, sigma: float, shift: float) -> np.nd
     length = image.shape[axis]
     total = np.zeros_like(image)
     for k, tap in enumerate(taps):
-        total += tap * padded[tuple(slice(k, k + length) if a == axis else slice(None) for a in range(image.ndim))]
+        total += (
+            tap * padded[tuple(slice(k, k + length) if a == axis else slice(None) for a in range(image.ndim))]
+        )
     return total
 
 
-def _thick(length: int, thick: int) -> np.ndarray:
+def _thick(image: np.ndarray, axis: int, thick: int) -> np.ndarray:
     """Averages over slabs of ``thick`` voxels, interpolated linearly back to every voxel."""
-    slabs = -(-length // thick)
-    average = np.zeros((slabs, length), np.float32)
-    for s in range(slabs):
-        average[s, s * thick : (s + 1) * thick] = 1
-    average /= average.sum(1, keepdims=True)
-    return linear_matrix(length, slabs, -(thick - 1) / 2 / thick, 1 / thick) @ average
+    length = image.shape[axis]
+    starts = np.arange(0, length, thick)
+    counts = np.diff(np.append(starts, length)).astype(np.float32)
+    slabs = np.add.reduceat(image, starts, axis) / counts.reshape(
+        [-1 if a == axis else 1 for a in range(image.ndim)]
+    )
+    back = linear_taps(length, len(starts), -(thick - 1) / 2 / thick, 1 / thick)
+    return apply_axes(slabs, [back if a == axis else None for a in range(image.ndim)])
 
 
 def noisy(images: np.ndarray, scanner: Scanner, scale: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -155,22 +178,21 @@ def compressed(images: np.ndarray, scanner: Scanner) -> np.ndarray:
 
 
 def scan(
-    channels: np.ndarray, contrast: Contrast, scanner: Scanner, coordinates: list[np.ndarray],
-    rng: np.random.Generator, outside: bool = False,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Images of latent voxels: float32 [M,x,y,z], and the boolean mask [x,y,z] of what is kept.
+    values: np.ndarray, amplitude: np.ndarray, contrast: Contrast, scanner: Scanner,
+    coordinates: list[np.ndarray], rng: np.random.Generator,
+) -> np.ndarray:  # fmt: skip
+    """Images [M,x,y,z] float32 of noiseless ``values`` with texture ``amplitude`` (see ``contrast.clean``).
 
-    channels uint8 [9,x,y,z], a whole box or a slab of it; an axis of length 1 gets no optics. coordinates:
-    three arrays in -1..1, the place of each voxel in the whole box. ``outside`` keeps what lies outside the
-    brain.
+    An axis of length 1 gets no optics. coordinates: three arrays in -1..1, each voxel's place in the whole box.
     """
-    kept = channels[DEPTH] > 0 if outside else brain(channels[DEPTH], scanner, rng)
-    values, amplitude = contrasts.clean(channels, contrast)
-    thin = [axis for axis, n in enumerate(channels.shape[1:]) if n == 1]
+    thin = [axis for axis, n in enumerate(values.shape[1:]) if n == 1]
     images = textured(values, amplitude, rng) if contrast.texture.any() else values
     axes = tuple(axis for axis in range(3) if axis not in thin)
-    squeeze = tuple(1 + axis for axis in thin)
-    images = optics(images.squeeze(squeeze), scanner, axes).reshape(images.shape)
-    images = images * bias_field(scanner, coordinates)
-    images = noisy(ghosted(images, scanner), scanner, contrast.values[:, 4], rng)
-    return compressed(images, scanner), kept
+    images = optics(images.squeeze(tuple(1 + axis for axis in thin)), scanner, axes).reshape(images.shape)
+    images *= bias_field(scanner, coordinates)
+    return compressed(noisy(ghosted(images, scanner), scanner, noise_unit(contrast), rng), scanner)
+
+
+def noise_unit(contrast: Contrast) -> np.ndarray:
+    """The signal that ``noise_sd`` is relative to: the brighter of white and grey matter, [M]."""
+    return np.maximum(contrast.values[:, Tissue.WHITE], contrast.values[:, Tissue.CORTEX])

@@ -5,7 +5,7 @@ import numpy as np
 from tfmed.errors import TfmedError
 from tfmed.phantom import contrast as contrasts
 from tfmed.phantom import scanner as scanners
-from tfmed.phantom.latent import Latent, build
+from tfmed.phantom.latent import DEPTH, Latent, build
 from tfmed.phantom.warp import BRATS, Grid
 from tfmed.study import LabelMap, Study, Volume
 
@@ -31,14 +31,20 @@ def make(
     return study_of(latent, f"phantom_{kind}_{seed:05d}", seed, modalities, plain)
 
 
-def study_of(latent: Latent, case_id: str, seed: int, modalities: tuple[str, ...], plain: bool = False) -> Study:
+def study_of(
+    latent: Latent, case_id: str, seed: int, modalities: tuple[str, ...], plain: bool = False
+) -> Study:
     """The study of a latent volume; contrast and scanner are drawn from ``seed``."""
     rng = np.random.default_rng([seed, 0xC0])
     contrast = contrasts.plain(modalities) if plain else contrasts.draw(modalities, rng, random_share=0.0)
     scanner = scanners.perfect(len(modalities)) if plain else scanners.draw(len(modalities), rng)
-    units = np.ones(len(modalities)) if plain else np.exp(rng.uniform(np.log(0.3), np.log(3), len(modalities)))
+    units = (
+        np.ones(len(modalities)) if plain else np.exp(rng.uniform(np.log(0.3), np.log(3), len(modalities)))
+    )
     coordinates = [np.linspace(-1, 1, n, dtype=np.float32) for n in latent.channels.shape[1:]]
-    images, kept = scanners.scan(latent.channels, contrast, scanner, coordinates, rng)
+    kept = scanners.brain(latent.channels[DEPTH], scanner, coordinates, rng)
+    values, amplitude = contrasts.clean(latent.channels, contrast)
+    images = scanners.scan(values, amplitude, contrast, scanner, coordinates, rng)
     affine = grid_affine(latent.grid)
     volumes = {
         name: Volume(_placed(_integers(image * (unit * 400), kept), latent), affine)

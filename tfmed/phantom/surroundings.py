@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfmed.phantom.fields import noise
-from tfmed.phantom.growth import signed_distance
+from tfmed.phantom.growth import distance_to, signed_distance
 from tfmed.phantom.tissues import FLUID, INFRATENTORIAL, WHITE, Tissue, member
 from tfmed.phantom.warp import Grid
 
@@ -48,21 +48,36 @@ def hull(codes: np.ndarray, spacing_mm: float) -> np.ndarray:
     return ndimage.binary_fill_holes(padded)[(slice(steps + 1, -steps - 1),) * 3]
 
 
-def distances(codes: np.ndarray, grid: Grid) -> np.ndarray:
-    """Signed distances in mm on the coarse grid, negative outside: to the hull's surface (depth), and to the
+def surface_depth(codes: np.ndarray, grid: Grid) -> np.ndarray:
+    """Depth in mm below the surface of the brain's hull, negative outside; float32 [x,y,z]."""
+    near = _brain_box(codes)
+    depth = np.full(grid.shape, -FAR_MM, np.float32)
+    depth[near] = signed_distance(hull(codes[near], grid.spacing_mm), grid.spacing_mm)
+    return depth
 
-    ventricles, cerebellum with brain stem, and cerebral cortex; float32 [4,x,y,z].
+
+def distances(codes: np.ndarray, grid: Grid) -> np.ndarray:
+    """On the coarse grid in mm, float32 [4,x,y,z]: the depth below the hull's surface, and the distances to
+
+    the ventricles, to cerebellum with brain stem and to the cerebral cortex as negative numbers.
     """
-    depth = signed_distance(hull(codes, grid.spacing_mm), grid.spacing_mm)
-    near = tuple(slice(max(int(w.min()) - 4, 0), int(w.max()) + 5) for w in np.nonzero(depth > 0))
-    regions = [(Tissue.VENTRICLE,), INFRATENTORIAL, (Tissue.CORTEX,)]
+    near = _brain_box(codes)
     result = np.full((4, *grid.shape), -FAR_MM, np.float32)
-    result[0] = depth
-    for channel, members in enumerate(regions, 1):
+    result[0] = surface_depth(codes, grid)
+    for channel, members in enumerate([(Tissue.VENTRICLE,), INFRATENTORIAL, (Tissue.CORTEX,)], 1):
         mask = member(codes[near], members)
         if mask.any():
-            result[channel][near] = signed_distance(mask, grid.spacing_mm)
+            result[channel][near] = distance_to(mask, grid.spacing_mm)
     return result
+
+
+def _brain_box(codes: np.ndarray, margin: int = 5) -> tuple[slice, ...]:
+    tissue = (codes >= Tissue.VENTRICLE) & (codes <= Tissue.CHOROID)
+    ranges = [np.flatnonzero(tissue.any(axis=tuple(a for a in range(3) if a != axis))) for axis in range(3)]
+    return tuple(
+        slice(max(int(r[0]) - margin, 0), min(int(r[-1]) + margin + 1, n))
+        for r, n in zip(ranges, codes.shape, strict=True)
+    )
 
 
 @dataclass(eq=False)
@@ -90,7 +105,7 @@ def add(
     ``fields``: the ``distances`` on the mixture's grid; ``head_mm`` [3,x,y,z]: positions in the head's own
     frame, in which the midline is x = 0. The result is float32 [x,y,z] in 0..1.
     """
-    depth, ventricle, cerebellum, cortex = fields
+    depth, ventricle, cerebellum, _ = fields
     shape = depth.shape
 
     def rough(scale_mm: float) -> np.ndarray:
@@ -103,19 +118,24 @@ def add(
     in_white = member(mixture.first, WHITE)
     tubes *= np.where(in_white, 0.25, 1.0) * (depth > -2)
     mixture.put((tubes > 0.3) & (mixture.first != Tissue.OUTSIDE), Tissue.VESSEL, tubes)
-    lateral = (np.abs(head_mm[0]) > 6) & (head_mm[1] < 0) & (ventricle > 0)
+    lateral = (np.abs(head_mm[0]) > 6) & (head_mm[1] < 0) & (mixture.first == Tissue.VENTRICLE)
     mixture.put(lateral & (fine + patches * 0.5 > 1.6 - plan.choroid), Tissue.CHOROID, 0.8)
     if plan.lacunes:
         mixture.put((depth > 8) & tissue & (fine > 4.2 - 0.7 * plan.lacunes), Tissue.CSF, 0.8)
     spots = np.clip(1.5 * (fine + 0.6 * patches - 3.3 + 1.2 * plan.spots + 1.4 * np.exp(ventricle / 7)), 0, 1)
     rim = plan.rim * np.clip(1.2 + (ventricle + 0.7 * patches) / plan.rim_mm, 0, 1)
     amount = np.maximum(spots if plan.spots else 0.0, rim)
-    amount[~in_white | (depth < 4) | (cerebellum > 0)] = 0
+    amount[~in_white | (depth < 4) | (cerebellum > -1)] = 0
     return amount.astype(np.float32)
 
 
 def _add_covers(
-    mixture: Mixture, plan: Plan, fields: np.ndarray, head_mm: np.ndarray, tissue: np.ndarray, patches: np.ndarray
+    mixture: Mixture,
+    plan: Plan,
+    fields: np.ndarray,
+    head_mm: np.ndarray,
+    tissue: np.ndarray,
+    patches: np.ndarray,
 ) -> None:
     depth, _, cerebellum, cortex = fields
     lateral, y, z = np.abs(head_mm[0]), head_mm[1], head_mm[2]

@@ -1,0 +1,187 @@
+"""Latent volumes on disk, and slices of them with a new contrast and scanner at every call."""
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfmed.errors import TfmedError
+from tfmed.phantom import contrast as contrasts
+from tfmed.phantom import scanner as scanners
+from tfmed.phantom.latent import CHANNELS, DEPTH, LESION, Latent, labels, random_voxels
+from tfmed.phantom.studies import GLIOMA_MODALITIES
+
+VIEWS = ("axial", "coronal", "sagittal")
+FORMAT = "tfmed-latent-1"
+
+
+def save(latent: Latent, path: Path, patient: str) -> None:
+    """Writes a latent volume as HDF5: its slices of each view in turn, so that any slice is one chunk."""
+    import h5py
+
+    rng = np.random.default_rng([int(latent.provenance["seed"]), 0x5A])
+    voxels, index = random_voxels(latent, 2048, rng)
+    marked = latent.labels()
+    meta = {
+        "format": FORMAT,
+        "channels": CHANNELS,
+        "edition": "brats2015",
+        "patient": patient,
+        "diagnosis": latent.diagnosis,
+        "box": [[s.start, s.stop] for s in latent.box],
+        "provenance": latent.provenance,
+        "volumes_ml": {str(v): round(int((marked == v).sum()) / 1000, 3) for v in range(1, 5)},
+    }
+    partial = path.with_name(f".{path.name}.part{os.getpid()}")
+    with h5py.File(partial, "w") as file:
+        file.attrs["meta"] = json.dumps(meta)
+        file["voxels"], file["voxel_index"] = voxels, index
+        for view, name in enumerate(VIEWS):
+            planes = np.ascontiguousarray(np.moveaxis(latent.channels, 3 - view, 0))
+            file.create_dataset(name, data=planes, chunks=(1, *planes.shape[1:]), compression="lzf")
+            axes = tuple(a for a in range(3) if a != 2 - view)
+            file[f"lesion_{name}"] = np.flatnonzero((marked > 0).sum(axes) >= 9)
+            file[f"brain_{name}"] = np.flatnonzero((latent.channels[DEPTH] >= 128).sum(axes) >= 200)
+    partial.replace(path)
+
+
+@dataclass(frozen=True)
+class LatentCase:
+    """One latent volume: what a slice sampler must know of it. ``shape``: (X, Y, Z) of the brain's box at 1 mm."""
+
+    id: str
+    path: Path
+    patient: str
+    diagnosis: str
+    shape: tuple[int, int, int]
+    lesion_slices: tuple[np.ndarray, np.ndarray, np.ndarray]
+    brain_slices: tuple[np.ndarray, np.ndarray, np.ndarray]
+    provenance: dict[str, Any] = field(default_factory=dict)
+    voxels: np.ndarray = field(default_factory=lambda: np.zeros((9, 0), np.uint8), repr=False)
+    voxel_place: np.ndarray = field(default_factory=lambda: np.zeros((3, 0), np.float32), repr=False)
+
+
+class LatentSource:
+    """Slices of latent volumes with contrast, scanner and noise drawn per call; a source for ``tfmed.pipeline``.
+
+    path: a folder of ``*.h5`` latent volumes (or several folders, or files), in the order of their names.
+    random_share: how many modalities get a free contrast instead of a realistic one. TfmedError where nothing
+    is found or a file is something else.
+    """
+
+    edition = "brats2015"
+
+    def __init__(
+        self, *paths: str | Path, modalities: tuple[str, ...] = GLIOMA_MODALITIES, random_share: float = 0.3
+    ) -> None:
+        self.modalities = modalities
+        self.random_share = random_share
+        self.cases = [_case(file) for path in paths for file in _files(Path(path))]
+        self._open: dict[tuple[int, int], Any] = {}
+
+    def slice(
+        self, case: int, view: int, index: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Slice ``index`` of a view (0 axial, 1 coronal, 2 sagittal) of the box.
+
+        Returns the image [H,W,M] float32, normalised by the moments of the whole volume under the same contrast
+        and 0 outside the brain, and the labels [H,W] uint8 in BRATS 2015 values.
+        """
+        about = self.cases[case]
+        axis = 2 - view
+        contrast = contrasts.draw(self.modalities, rng, self.random_share)
+        scanner = scanners.draw(len(self.modalities), rng)
+        planes = self._planes(case, view)
+        channels = np.expand_dims(planes[index], axis + 1)
+        coordinates = [np.linspace(-1, 1, n, dtype=np.float32) for n in about.shape]
+        coordinates[axis] = coordinates[axis][index : index + 1]
+        kept = scanners.brain(channels[DEPTH], scanner, coordinates, rng)
+        values, amplitude = contrasts.clean(channels, contrast)
+        thick = scanner.thickness_mm[:, axis]
+        if (thick > 1).any():
+            self._blend_neighbours(values, planes, index, axis, thick, contrast)
+        images = scanners.scan(values, amplitude, contrast, scanner, coordinates, rng)
+        center, scale = _moments(about, contrast, scanner, rng)
+        shape = (len(images), 1, 1, 1)
+        images = np.where(kept, (images - center.reshape(shape)) / scale.reshape(shape), 0)
+        marked = np.where(kept, labels(channels[LESION:]), 0).astype(np.uint8)
+        image = np.moveaxis(images.squeeze(axis + 1), 0, -1)
+        return np.ascontiguousarray(image, dtype=np.float32), marked.squeeze(axis)
+
+    def _planes(self, case: int, view: int) -> Any:
+        """The HDF5 dataset of a view; every process opens files for itself, as handles don't survive a fork."""
+        import h5py
+
+        key = (os.getpid(), case)
+        if key not in self._open:
+            self._open[key] = h5py.File(self.cases[case].path, "r")
+        return self._open[key][VIEWS[view]]
+
+    def _blend_neighbours(
+        self, values: np.ndarray, planes: Any, index: int, axis: int, thick: np.ndarray,
+        contrast: contrasts.Contrast,
+    ) -> None:  # fmt: skip
+        """Averages thick modalities over the slice and one neighbour a third of the thickness to each side."""
+        step = max(1, round(float(thick.max()) / 3))
+        sides = [i for i in (index - step, index + step) if 0 <= i < len(planes)]
+        others = [contrasts.clean(np.expand_dims(planes[i], axis + 1), contrast)[0] for i in sides]
+        for m in np.flatnonzero(thick > 1):
+            values[m] = (values[m] + sum(other[m] for other in others)) / (1 + len(others))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_open": {}}
+
+
+def _files(path: Path) -> list[Path]:
+    files = sorted(path.glob("*.h5")) if path.is_dir() else [path]
+    if not files or not files[0].is_file():
+        raise TfmedError(
+            f"{path} holds no latent volumes (*.h5); make some with: tfmed phantom {path} --latent -n 4"
+        )
+    return files
+
+
+def _case(path: Path) -> LatentCase:
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            meta = json.loads(file.attrs["meta"])
+            slices = {
+                kind: tuple(file[f"{kind}_{view}"][:].astype(int) for view in VIEWS)
+                for kind in ("lesion", "brain")
+            }
+            shape = tuple(b - a for a, b in meta["box"])
+            voxels, index = file["voxels"][:], file["voxel_index"][:]
+    except (OSError, KeyError, ValueError) as error:
+        raise TfmedError(f"{path} is no latent volume of format {FORMAT}: {error}") from None
+    place = 2 * index / (np.array(shape, np.float32)[:, None] - 1) - 1
+    return LatentCase(
+        path.stem, path, meta["patient"], meta["diagnosis"], shape, slices["lesion"], slices["brain"],
+        meta["provenance"], voxels, place.astype(np.float32),
+    )  # fmt: skip
+
+
+def _moments(
+    about: LatentCase, contrast: contrasts.Contrast, scanner: scanners.Scanner, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and sd [M] of the whole volume's brain, from its stored random voxels under the same contrast.
+
+    As in ``tfmed.intensity``: over all of them, then once more over those within 3 sd of the first mean.
+    """
+    within = about.voxels[DEPTH] >= 128 + 8 * scanner.strip_mm
+    voxels, place = about.voxels[:, within], about.voxel_place[:, within]
+    values, _ = contrasts.clean(voxels, contrast)
+    x, y, z = (np.stack([c**k for k in range(4)]) for c in place)
+    m = len(values)
+    field = np.einsum("mijk,kn->mijn", scanner.bias, z)
+    values *= np.exp(((field * y).sum(2) * x).sum(1))
+    values = scanners.compressed(scanners.noisy(values, scanner, scanners.noise_unit(contrast), rng), scanner)
+    center, scale = np.zeros(m), np.zeros(m)
+    for row, sample in enumerate(values.astype(np.float64)):
+        near = np.abs(sample - sample.mean()) <= 3 * sample.std()
+        center[row], scale[row] = sample[near].mean(), max(sample[near].std(), 1e-6)
+    return center.astype(np.float32), scale.astype(np.float32)
