@@ -80,13 +80,20 @@ def write_case(path: Path, image: np.ndarray, labels: np.ndarray | None, facts: 
     try:
         with h5py.File(beside, "w") as file:
             for view, axis in zip(VIEWS, SLICE_AXES, strict=True):
-                file[f"image/{view}"] = np.moveaxis(image, axis, 0)
+                file[f"image/{view}"] = _stacked(image, axis)
                 if labels is not None:
                     file[f"labels/{view}"] = np.moveaxis(labels, axis, 0)
             file.attrs["tfmed"] = json.dumps({"format": FORMAT, **facts})
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _stacked(image: np.ndarray, axis: int) -> np.ndarray:
+    """The image [x, y, z, M] with ``axis`` first, copied pixel by pixel, not value by value: that is slow."""
+    pixels = image.view(np.dtype((np.void, image.itemsize * image.shape[3])))[..., 0]
+    stacked = np.ascontiguousarray(np.moveaxis(pixels, axis, 0))
+    return stacked.view(image.dtype).reshape(*stacked.shape, image.shape[3])
 
 
 def read_facts(path: Path) -> dict[str, Any]:
