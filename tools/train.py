@@ -27,7 +27,7 @@ Several workers: start the same command on each, with TF_CONFIG set as TensorFlo
 @click.argument("name")
 @click.option(
     "--data", "data_paths", multiple=True, required=True, metavar="ROOT",
-    help="A dataset's root, a prepared store, or a folder of latent phantoms; several are mixed.",
+    help="What to train on; may be given several times.",
 )  # fmt: skip
 @click.option("--logdir", "run", required=True, type=click.Path(path_type=Path), metavar="RUN",
               help="Folder of the run.")  # fmt: skip
@@ -61,8 +61,10 @@ def command(
 ) -> None:
     """Train the model NAME on the training patients of ROOT, and keep the run in RUN.
 
-    Patients are split by the hash of their names (a fifth for testing, a tenth of the others for validation)
-    or into folds. Ctrl-C and SIGTERM leave a checkpoint; --resume goes on from it.
+    ROOT is a dataset's root (prepared into a cache first), a prepared store, or a folder of latent phantoms;
+    several are mixed. Patients are split by the hash of their names (a fifth for testing, a tenth of the
+    others for validation) or into folds, unless --data train=ROOT, val=ROOT or folders of these names inside
+    ROOT say which is which. Ctrl-C and SIGTERM leave a checkpoint; --resume goes on from it.
     """
     recipe = _recipe(recipe_path, run, resume).replace(**changes)
     fed = modalities.split(",") if modalities else None
@@ -97,18 +99,18 @@ def _train(
     import keras
 
     from tfmed import tasks, training, zoo
-    from tfmed.pipeline.mixed import MixedSource
 
     strategy = training.pick_strategy()
     training.check_recipe(recipe, strategy)
-    sources = [training.open_source(path) for path in data_paths]
+    sources = training.open_sources(data_paths)
     if recipe.mixed_precision:
         keras.mixed_precision.set_global_policy("mixed_bfloat16")
     keras.utils.set_random_seed(recipe.seed)
     with strategy.scope():
         model = zoo.get(name, weights=weights, variant=variant, modalities=modalities, **recipe.model)
     task = tasks.get(model.card)
-    source = MixedSource(sources, model.modalities)
-    data = training.SliceData(source, task.targets, recipe, names=data_paths, folds=folds, fold=fold)
+    data = training.SliceData(
+        sources, model.modalities, task.targets, recipe, names=data_paths, folds=folds, fold=fold
+    )
     about = {"model": name, "variant": model.variant, "started_from": weights or "scratch"}
     return training.train(model, task, data, recipe, run, strategy=strategy, resume=resume, about=about)

@@ -2,9 +2,10 @@
 
 from tfmed.training.checks import check_recipe, check_run
 from tfmed.training.cluster import pick_strategy
-from tfmed.training.data import SliceData, open_source
+from tfmed.training.data import SliceData
 from tfmed.training.loop import Data, train
 from tfmed.training.recipe import Recipe, load_recipe
+from tfmed.training.sources import open_sources
 
 __all__ = [
     "Data",
@@ -13,7 +14,7 @@ __all__ = [
     "check_recipe",
     "check_run",
     "load_recipe",
-    "open_source",
+    "open_sources",
     "pick_strategy",
     "train",
 ]
