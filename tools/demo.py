@@ -72,7 +72,7 @@ class Way:
     def step(
         self, purpose: str, arguments: list[Any], result: Path, since: str = "", resume: tuple[str, ...] = ()
     ) -> None:
-        """Runs ``tfmed ARGUMENTS RESUME``, unless ``result`` is there from ARGUMENTS and the same ``since``."""
+        """Runs ``tfmed ARGUMENTS RESUME``, unless ``result`` came of ARGUMENTS and the same ``since``."""
         self.announce(purpose)
         self.results.append(result)
         mark = self.folder / ".done" / f"{self.number}.txt"
@@ -123,7 +123,7 @@ def _learn(way: Way, minutes: float, count: int) -> None:
         f"Train {NAME} from scratch for {minutes:g} minutes: a taste, the shipped weights took longer",
         ["train", NAME, "--data", store, "--logdir", logs, "--minutes", f"{minutes:g}"],
         logs / "summary.md",
-        resume=("--resume",) if (logs / "checkpoints").exists() else (),
+        resume=("--resume",) if (logs / "checkpoints" / "checkpoint").exists() else (),
     )
 
 
