@@ -71,33 +71,37 @@ def weights(run: Path, tag: str, data: str, dtype: str, chosen: str, is_default:
 def pack(source: Path, target: Path, dtype: str) -> None:
     """Writes the arrays of a ``.weights.h5`` file once more, floats as ``dtype``, compressed.
 
-    The optimiser's state, if the file holds any, is left out. Raises TfmedError if a value overflows.
+    Raises TfmedError if a value is not finite, or too large for ``dtype``.
     """
     import h5py
-    import numpy as np
 
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
-    with h5py.File(source) as old, h5py.File(part, "w") as new:
-        new.attrs.update(old.attrs)
+    try:
+        with h5py.File(source) as old, h5py.File(part, "w") as new:
+            new.attrs.update(old.attrs)
+            old.visititems(lambda name, node: _copy(name, node, new, dtype))
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
 
-        def copy(name: str, node: h5py.Group | h5py.Dataset) -> None:
-            if name.startswith("optimizer"):
-                return
-            if isinstance(node, h5py.Group):
-                made: h5py.Group | h5py.Dataset = new.require_group(name)
-            else:
-                value = node[()]
-                if np.issubdtype(node.dtype, np.floating):
-                    value = value.astype(dtype)
-                if not np.isfinite(value).all():
-                    raise TfmedError(f"{source}: {name} holds values that {dtype} can't, or none at all.")
-                options = {"compression": "gzip", "shuffle": True} if node.ndim else {}
-                made = new.create_dataset(name, data=value, track_times=False, **options)
-            made.attrs.update(node.attrs)
 
-        old.visititems(copy)
-    part.replace(target)
+def _copy(name: str, node: Any, new: Any, dtype: str) -> None:
+    import h5py
+    import numpy as np
+
+    if isinstance(node, h5py.Group):
+        made = new.require_group(name)
+    else:
+        value = node[()]
+        if np.issubdtype(node.dtype, np.floating):
+            with np.errstate(over="ignore"):
+                value = value.astype(dtype)
+            if not np.isfinite(value).all():
+                raise TfmedError(f"{name} in {node.file.filename} holds values that {dtype} can't.")
+        options = {"compression": "gzip", "shuffle": True} if node.ndim else {}
+        made = new.create_dataset(name, data=value, track_times=False, **options)
+    made.attrs.update(node.attrs)
 
 
 def _hardware(facts: dict[str, Any]) -> str:
