@@ -39,7 +39,7 @@ def command(
     import json
     from pathlib import Path
 
-    from tfmed.phantom.generate import Job, run
+    from tfmed.phantom.generate import Job, run, update_manifest
 
     root = Path(out)
     root.mkdir(parents=True, exist_ok=True)
@@ -48,8 +48,7 @@ def command(
         for s in range(seed, seed + count)
     ]
     records = run(jobs, workers)
-    manifest = {"layout": "latent" if latent else layout, "kind": kind, "cases": records}
-    (root / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    manifest = update_manifest(root, records)
     if as_json:
         click.echo(json.dumps(manifest))
     else:

@@ -57,7 +57,7 @@ def _anatomy(codes: np.ndarray, provenance: dict) -> Anatomy:
     return Anatomy(np.ascontiguousarray(codes), centre, provenance)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def label_map(path: str) -> Anatomy:
     """A FreeSurfer-numbered label map of a whole head, taken to RAS order; voxels must be 1 mm."""
     import nibabel

@@ -53,7 +53,7 @@ PARENCHYMA = (
 class Contrast:
     """``values`` float32 [modality, N_VALUES]: tissues by code, then ``LESIONS``, then bright spots.
 
-    ``texture`` float32 [modality, N_VALUES]: relative amplitude of the texture inside each.
+    ``texture`` float32 [modality, 5]: relative amplitude of the texture in healthy tissue and in ``LESIONS``.
     """
 
     modalities: tuple[str, ...]
@@ -64,6 +64,7 @@ class Contrast:
 def draw(modalities: tuple[str, ...], rng: np.random.Generator, random_share: float = 0.3) -> Contrast:
     """Contrasts of one scan: each modality realistic, or, with probability ``random_share``, free.
 
+    The powers of the display curve (log sd 0.12) are part of it.
     Free contrasts give tissues any order but keep the sign that makes a lesion a lesion.
     """
     unknown = [m for m in modalities if m not in MODALITIES]
@@ -79,10 +80,9 @@ def draw(modalities: tuple[str, ...], rng: np.random.Generator, random_share: fl
         else:
             rows.append(_realistic(modality, relaxation, rng))
     values = np.stack(rows).astype(np.float32)
-    texture = np.broadcast_to(rng.uniform(0.01, 0.05, (len(modalities), 1)), values.shape).copy()
-    lesion = slice(N_TISSUES, N_TISSUES + len(LESIONS))
-    texture[:, lesion] = np.exp(rng.uniform(np.log(0.02), np.log(0.16), (len(modalities), len(LESIONS))))
-    texture[:, [Tissue.VESSEL, Tissue.CHOROID]] = 0.12
+    values = values ** np.exp(rng.normal(0, 0.12, (len(modalities), 1))).astype(np.float32)
+    texture = np.exp(rng.uniform(np.log(0.02), np.log(0.16), (len(modalities), 1 + len(LESIONS))))
+    texture[:, 0] = rng.uniform(0.01, 0.05, len(modalities))
     return Contrast(modalities, values, texture.astype(np.float32))
 
 
@@ -99,7 +99,7 @@ def plain(modalities: tuple[str, ...]) -> Contrast:
     middle = Middle()
     relaxation = _relaxation(middle)  # type: ignore[arg-type]
     values = np.stack([_realistic(m, relaxation, middle) for m in modalities]).astype(np.float32)  # type: ignore[arg-type]
-    return Contrast(modalities, values, np.zeros_like(values))
+    return Contrast(modalities, values, np.zeros((len(modalities), 1 + len(LESIONS)), np.float32))
 
 
 def _relaxation(rng: np.random.Generator) -> np.ndarray:
@@ -125,9 +125,9 @@ def _realistic(modality: str, relaxation: np.ndarray, rng: np.random.Generator) 
     values[Tissue.OUTSIDE] = 0
     values /= values[Tissue.WHITE]
     if modality in ("t1", "t1c", "t2"):
-        values[Tissue.VESSEL] *= rng.uniform(0.4, 1.1)
+        values[Tissue.VESSEL] *= rng.uniform(0.7, 1.3) if modality == "t1c" else rng.uniform(0.4, 1.1)
     if modality in ("flair", "t2"):
-        _fade_oedema(values, rng)
+        _fade(values, rng)
     if modality == "t1c":
         floor = values[list(PARENCHYMA)].max()
         enhancing = N_TISSUES + 3
@@ -135,25 +135,25 @@ def _realistic(modality: str, relaxation: np.ndarray, rng: np.random.Generator) 
     return values * np.exp(rng.normal(0, 0.03, values.shape))
 
 
-def _fade_oedema(values: np.ndarray, rng: np.random.Generator) -> None:
-    """Oedema from a little brighter than tissue to its full signal."""
+def _fade(values: np.ndarray, rng: np.random.Generator) -> None:
+    """Oedema and non-enhancing core from a little brighter than tissue to their full signal."""
     floor = values[list(PARENCHYMA)].max() * rng.uniform(1.0, 1.12)
-    oedema = N_TISSUES + 1
-    values[oedema] = floor + max(values[oedema] - floor, 0.05) * rng.uniform(0.4, 1.1)
+    for code, faintest in ((N_TISSUES + 1, 0.4), (N_TISSUES + 2, 0.6)):
+        values[code] = floor + max(values[code] - floor, 0.08) * rng.uniform(faintest, 1.1)
 
 
 def _after_gadolinium(t1: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """T1 shortened by contrast agent where it leaks or flows; the rest of a lesion takes up a trace."""
     t1 = t1.copy()
     for code, low, high in (
-        (N_TISSUES + 3, 280, 850),
+        (N_TISSUES + 3, 280, 1150),
         (Tissue.VESSEL, 180, 600),
         (Tissue.CHOROID, 300, 900),
         (Tissue.DURA, 300, 1000),
     ):
         t1[code] = np.exp(rng.uniform(np.log(low), np.log(high)))
     t1[N_TISSUES] *= rng.uniform(0.8, 1.0)
-    t1[N_TISSUES + 2] *= rng.uniform(0.75, 1.0)
+    t1[N_TISSUES + 2] *= rng.uniform(0.85, 1.0)
     return t1
 
 
@@ -218,15 +218,20 @@ def clean(channels: np.ndarray, contrast: Contrast) -> tuple[np.ndarray, np.ndar
 
     channels: uint8 [9, ...] as in ``latent.CHANNELS``. Returns float32 [modality, ...] twice.
     """
-    first, second = channels[0], channels[1]
-    share = channels[2].astype(np.float32) / 255
-    tables = np.concatenate([contrast.values, contrast.texture])
-    mixed = tables[:, second]
-    mixed += (tables[:, first] - mixed) * share
-    _paint(mixed, channels[4:5], tables[:, SPOT:])
-    _paint(mixed, channels[5:], tables[:, N_TISSUES:SPOT])
-    n = len(contrast.modalities)
-    return mixed[:n], mixed[n:]
+    first, second = channels[0].astype(np.intp), channels[1].astype(np.intp)
+    share = channels[2] * np.float32(1 / 255)
+    values = np.empty((len(contrast.values), *first.shape), np.float32)
+    for image, table in zip(values, contrast.values, strict=True):
+        other = table.take(second)
+        np.subtract(table.take(first), other, out=image)
+        image *= share
+        image += other
+    amplitude = np.empty_like(values)
+    amplitude[:] = contrast.texture[:, :1].reshape(-1, *[1] * first.ndim)
+    _paint(values, channels[4:5], contrast.values[:, SPOT:])
+    _paint(values, channels[5:], contrast.values[:, N_TISSUES:SPOT])
+    _paint(amplitude, channels[5:], contrast.texture[:, 1:])
+    return values, amplitude
 
 
 def _paint(mixed: np.ndarray, fractions: np.ndarray, values: np.ndarray) -> None:

@@ -45,6 +45,18 @@ def run(jobs: list[Job], workers: int = 1) -> list[dict]:
     return [records[number] for number in range(len(jobs))]
 
 
+def update_manifest(root: Path, records: list[dict]) -> dict:
+    """Adds the cases to ``manifest.json`` of a folder of phantoms, by case name, and returns all of it."""
+    path = root / "manifest.json"
+    known = json.loads(path.read_text())["cases"] if path.is_file() else []
+    cases = {record["case"]: record for record in [*known, *records]}
+    manifest = {"cases": [cases[name] for name in sorted(cases)]}
+    partial = path.with_suffix(".part")
+    partial.write_text(json.dumps(manifest, indent=1) + "\n")
+    partial.replace(path)
+    return manifest
+
+
 @contextmanager
 def _pool(workers: int) -> Iterator:
     if workers <= 1:

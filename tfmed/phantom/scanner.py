@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfmed.phantom.contrast import Contrast
-from tfmed.phantom.fields import apply_axes, dense_taps, linear_taps, noise
+from tfmed.phantom.fields import apply_axes, dense_taps, grain, linear_taps
 from tfmed.phantom.tissues import Tissue
 
 
@@ -18,7 +18,7 @@ class Scanner:
 
     bias [M,4,4,4]: coefficients of powers 0..3 of the box's coordinates in -1..1, of the log field.
     sigma_mm, shift_mm, thickness_mm [M,3]. noise_sd [M]: relative to white matter. ghost [M]: amplitude.
-    strip_mm: depth at which the brain is cut; ragged_mm: sd of its irregularity. gamma [M]. view_limits [3,2]:
+    strip_mm: depth at which the brain is cut; ragged_mm: sd of its irregularity. view_limits [3,2]:
     the field of view in the box's coordinates.
     """
 
@@ -32,7 +32,6 @@ class Scanner:
     rician: bool
     strip_mm: float
     ragged_mm: float
-    gamma: np.ndarray
     view_limits: np.ndarray
 
 
@@ -62,7 +61,6 @@ def draw(n: int, rng: np.random.Generator) -> Scanner:
         rician=bool(rng.random() < 0.3),
         strip_mm=float(rng.uniform(-1.8, 0.8) if rng.random() < 0.85 else rng.uniform(-4, 2)),
         ragged_mm=float(rng.choice([0.0, rng.uniform(0.2, 1.0), rng.uniform(1, 2.5)], p=[0.3, 0.5, 0.2])),
-        gamma=np.exp(rng.normal(0, 0.12, n)),
         view_limits=limits,
     )
 
@@ -72,7 +70,7 @@ def perfect(n: int) -> Scanner:
     zeros = np.zeros((n, 3))
     return Scanner(
         np.zeros((n, 4, 4, 4), np.float32), zeros, zeros, zeros + 1, np.zeros(n), np.zeros(n), 0, False,
-        0.0, 0.0, np.ones(n), np.tile([-2.0, 2.0], (3, 1)),
+        0.0, 0.0, np.tile([-2.0, 2.0], (3, 1)),
     )  # fmt: skip
 
 
@@ -83,7 +81,7 @@ def brain(
     level = 128 + 8 * scanner.strip_mm
     kept = depth >= max(level, 1)
     if scanner.ragged_mm:
-        ragged = noise(depth.shape, 9, rng) + 0.5 * noise(depth.shape, 4, rng)
+        ragged = (grain(depth.shape, 9.0, rng, 1) + 0.5 * grain(depth.shape, 4.0, rng, 1))[0]
         kept = (depth >= level + 8 * scanner.ragged_mm * ragged) & (depth > 0)
     for axis, (low, high) in enumerate(scanner.view_limits):
         seen = (coordinates[axis] >= low) & (coordinates[axis] <= high)
@@ -101,15 +99,14 @@ def bias_field(scanner: Scanner, coordinates: list[np.ndarray]) -> np.ndarray:
 def textured(values: np.ndarray, amplitude: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Intensities times 1 + amplitude * noise of three scales, half of it common to all modalities."""
     m, shape = len(values), values.shape[1:]
-    middle, coarse = (noise(shape, step, rng, channels=m + 1) for step in (4.5, 13.0))
-    grain = 0.7 * middle + 0.7 * coarse
-    common = 0.65 * grain[m] + 0.5 * noise(shape, 1.7, rng)
-    grain = grain[:m]
-    grain *= 0.75
-    grain += common
-    grain *= amplitude
-    grain += 1
-    return np.maximum(grain, 0.05, out=grain) * values
+    result = 0.7 * (grain(shape, 4.5, rng, m + 1) + grain(shape, 13.0, rng, m + 1))
+    common = 0.65 * result[m] + 0.5 * grain(shape, 1.7, rng, 1)[0]
+    result = result[:m]
+    result *= 0.75
+    result += common
+    result *= amplitude
+    result += 1
+    return np.maximum(result, 0.05, out=result) * values
 
 
 def optics(images: np.ndarray, scanner: Scanner, axes: tuple[int, ...]) -> np.ndarray:
@@ -157,10 +154,10 @@ def _thick(image: np.ndarray, axis: int, thick: int) -> np.ndarray:
 def noisy(images: np.ndarray, scanner: Scanner, scale: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Gaussian noise, or Rician (the modulus of a complex signal), of ``noise_sd`` times ``scale`` [M]."""
     sd = (scanner.noise_sd * scale).astype(np.float32).reshape(-1, *[1] * (images.ndim - 1))
-    real = images + sd * rng.standard_normal(images.shape, dtype=np.float32)
+    real = images + sd * grain(images.shape[1:], 0, rng, len(images))
     if not scanner.rician:
         return real
-    return np.sqrt(real**2 + (sd * rng.standard_normal(images.shape, dtype=np.float32)) ** 2)
+    return np.sqrt(real**2 + (sd * grain(images.shape[1:], 0, rng, len(images))) ** 2)
 
 
 def ghosted(images: np.ndarray, scanner: Scanner) -> np.ndarray:
@@ -169,12 +166,6 @@ def ghosted(images: np.ndarray, scanner: Scanner) -> np.ndarray:
         axis = min(scanner.ghost_axis, images.ndim - 2)
         images[m] += scanner.ghost[m] * np.roll(images[m], images[m].shape[axis] // 2, axis)
     return images
-
-
-def compressed(images: np.ndarray, scanner: Scanner) -> np.ndarray:
-    """The display curve: powers of the intensities."""
-    exponent = scanner.gamma.astype(np.float32).reshape(-1, *[1] * (images.ndim - 1))
-    return np.maximum(images, 0) ** exponent
 
 
 def scan(
@@ -190,7 +181,7 @@ def scan(
     axes = tuple(axis for axis in range(3) if axis not in thin)
     images = optics(images.squeeze(tuple(1 + axis for axis in thin)), scanner, axes).reshape(images.shape)
     images *= bias_field(scanner, coordinates)
-    return compressed(noisy(ghosted(images, scanner), scanner, noise_unit(contrast), rng), scanner)
+    return noisy(ghosted(images, scanner), scanner, noise_unit(contrast), rng)
 
 
 def noise_unit(contrast: Contrast) -> np.ndarray:

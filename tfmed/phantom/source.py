@@ -179,7 +179,7 @@ def _moments(
     m = len(values)
     field = np.einsum("mijk,kn->mijn", scanner.bias, z)
     values *= np.exp(((field * y).sum(2) * x).sum(1))
-    values = scanners.compressed(scanners.noisy(values, scanner, scanners.noise_unit(contrast), rng), scanner)
+    values = scanners.noisy(values, scanner, scanners.noise_unit(contrast), rng)
     center, scale = np.zeros(m), np.zeros(m)
     for row, sample in enumerate(values.astype(np.float64)):
         near = np.abs(sample - sample.mean()) <= 3 * sample.std()
