@@ -188,7 +188,7 @@ def _draw_warp(augmentation: Augmentation, size: tuple[int, int], rng: np.random
     shift = rng.uniform(-augmentation.shift_px, augmentation.shift_px, 2) * happens[2]
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     elastic = None
-    if happens[3]:
+    if happens[3] and augmentation.elastic_px:
         controls = [int(np.ceil(length / augmentation.elastic_spacing_px)) + 3 for length in size]
         elastic = rng.uniform(0, augmentation.elastic_px) * rng.standard_normal((2, *controls))
     return Warp(mirror[:, None] * turn / scale, shift, elastic)
@@ -199,7 +199,7 @@ def _draw_tone(augmentation: Augmentation, rng: np.random.Generator) -> Tone:
     field = rng.standard_normal((BIAS_CONTROLS, BIAS_CONTROLS)) * rng.uniform(0, augmentation.bias)
     return Tone(
         blur_px=rng.uniform(0, augmentation.blur_px) if happens[0] else 0.0,
-        bias=field if happens[1] else None,
+        bias=field if happens[1] and augmentation.bias else None,
         gamma=_factor(augmentation.gamma, rng) if happens[2] else 1.0,
         gain=_factor(augmentation.gain, rng) if happens[3] else 1.0,
         offset=rng.uniform(-augmentation.offset, augmentation.offset) if happens[4] else 0.0,

@@ -1,0 +1,313 @@
+"""What the pipeline costs, beside TorchIO and MONAI; writes ``pipeline-HARDWARE.csv`` beside this file.
+
+    python benchmarks/pipeline.py --peers /path/to/python-with-monai-and-torchio [--only ROW] [--rounds 7]
+
+Rows: ``prepare`` (a study in compressed .mha, with where its time goes), ``warm`` (augmented slices of
+240x240x4 from the store, against peers that hold the same normalised volumes in memory), ``cold`` (one slice
+straight from disk), ``training`` (steps fed by the pipeline against steps on one repeated batch), ``memory``
+(10 cases against 100). Rounds of all candidates alternate, and medians are taken over rounds.
+"""
+
+import argparse
+import csv
+import os
+import platform
+import re
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).parent
+Row = dict[str, Any]
+SIZE, BATCH = (240, 240), 8
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--peers", help="interpreter with torch, monai and torchio; without it, no peers")
+    parser.add_argument("--only", choices=sorted(ROWS), action="append", help="rows to measure (repeatable)")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--data", type=Path, help="folder for phantoms and stores, kept for the next run")
+    options = parser.parse_args()
+    folder = options.data or Path(tempfile.mkdtemp(prefix="pipeline-"))
+    make_data(folder)
+    for name in options.only or ROWS:
+        rows = list(ROWS[name](folder, options))
+        for row in rows:
+            print({key: value for key, value in row.items() if value != ""}, flush=True)
+        write(rows)
+
+
+def make_data(folder: Path) -> None:
+    """Four glioma phantoms as BRATS 2015, their store, and the volumes that peers read, all made once."""
+    from tfmed import datasets, io, phantom, pipeline
+    from tfmed.study import Volume
+
+    root, volumes = folder / "root", folder / "volumes"
+    for seed in range(4):
+        if not (folder / f"made-{seed}").exists():
+            phantom.write(phantom.make("glioma", seed, anatomy="analytic"), root, layout="brats2015")
+            (folder / f"made-{seed}").touch()
+    cases = datasets.scan(root)
+    store = pipeline.prepare(cases, folder / "store")
+    if volumes.exists():
+        return
+    beside = folder / "volumes.part"
+    beside.mkdir(exist_ok=True)
+    for number, case in enumerate(cases):
+        study = case.load()
+        np.save(beside / f"{number}.npy", whole_volume(store, number, study))
+        for name, volume in study.images.items():
+            io.save(Volume(np.asarray(volume.array), volume.affine), beside / f"{number}_{name}.nii.gz")
+    beside.rename(volumes)
+
+
+def whole_volume(store: Any, number: int, study: Any) -> np.ndarray:
+    """A case of the store in its full grid again, labels last: [5, 240, 240, 155] float32."""
+    case = store.cases[number]
+    slices = [store.slice(number, 0, index) for index in range(case.shape[2])]
+    cropped = np.stack([np.concatenate([image, labels[..., None]], -1) for image, labels in slices], 2)
+    offset = np.rint(case.affine[:3, 3] - study.reference.canonical().affine[:3, 3]).astype(int)
+    whole = np.zeros((5, *study.reference.canonical().shape), np.float32)
+    box = tuple(slice(start, start + length) for start, length in zip(offset, case.shape, strict=True))
+    whole[(slice(None), *box)] = np.moveaxis(cropped, -1, 0)
+    return whole
+
+
+def prepare_row(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
+    import cProfile
+    import pstats
+
+    from tfmed import datasets
+    from tfmed.pipeline import prepare
+
+    cases = datasets.scan(folder / "root")
+    parts = {"reading": "load", "foreground": "_foreground", "moments": "_moments", "writing": "write_case"}
+    found: dict[str, list[float]] = {name: [] for name in ("total", *parts)}
+    for round_number in range(options.rounds):
+        case = cases[round_number % len(cases)]
+        with tempfile.TemporaryDirectory() as target:
+            profile = cProfile.Profile(time.process_time)
+            start = time.process_time()
+            profile.runcall(prepare, [case], target, workers=1)
+            found["total"].append(time.process_time() - start)
+        stats = pstats.Stats(profile).stats  # type: ignore[attr-defined]
+        for part, function in parts.items():
+            found[part].append(sum(entry[3] for key, entry in stats.items() if key[2] == function))
+    for part, seconds in found.items():
+        yield row("prepare", "tfmed", seconds, "cpu s per study", part)
+
+
+def warm_row(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
+    candidates: dict[str, Callable[[int], float]] = {"tfmed": own_slices(folder)}
+    for library in ("monai", "torchio") if options.peers else ():
+        for workers in (0, 2):
+            candidates[f"{library}, {workers} workers"] = peer(
+                options.peers, library, folder, "warm", workers
+            )
+    yield from compare("warm", candidates, options.rounds, 160, "slices per s")
+
+
+def cold_row(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
+    candidates: dict[str, Callable[[int], float]] = {"tfmed": own_cold(folder)}
+    for library in ("monai", "torchio") if options.peers else ():
+        candidates[library] = peer(options.peers, library, folder, "cold", 0)
+    yield from compare("cold", candidates, options.rounds, 4, "slices per s")
+
+
+def training_row(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
+    import tensorflow as tf
+
+    from tfmed import tasks, zoo
+    from tfmed.pipeline import Augmentation, Store, slices
+
+    store = Store(folder / "store")
+    model = zoo.get("brats_instance_seg", weights=None, variant="compact")
+    task = tasks.get(model.card)
+    model.compile("sgd")
+    fed = slices(
+        store,
+        cases=range(len(store.cases)),
+        augment=Augmentation(),
+        targets=lambda labels: task.targets(labels, store.edition),
+    )
+    repeated = tf.data.Dataset.from_tensors(next(iter(fed))).repeat()
+
+    def steps(batches: Any) -> Callable[[int], float]:
+        def work(count: int) -> float:
+            start = time.perf_counter()
+            model.fit(batches, steps_per_epoch=count, verbose=0)
+            return time.perf_counter() - start
+
+        work(2)
+        return work
+
+    candidates = {"one repeated batch": steps(repeated), "fed by the pipeline": steps(fed)}
+    yield from compare("training", candidates, options.rounds, 10, "steps per s")
+
+
+def memory_row(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
+    for cases in (10, 100):
+        command = [sys.executable, __file__, "--peak-memory", str(cases)]
+        peaks = [float(subprocess.check_output(command, text=True)) for _ in range(3)]
+        yield row("memory", "tfmed", peaks, "peak MiB of 400 slices", f"{cases} cases")
+
+
+ROWS: dict[str, Callable[[Path, argparse.Namespace], Iterator[Row]]] = {
+    "prepare": prepare_row,
+    "warm": warm_row,
+    "cold": cold_row,
+    "training": training_row,
+    "memory": memory_row,
+}
+
+
+def own_slices(folder: Path) -> Callable[[int], float]:
+    """Flip, rotation, gamma and noise always, all else never: what the peers are asked for."""
+    from tfmed.pipeline import Augmentation, Store, slices
+
+    same = Augmentation(
+        probability=1, scale=1, shift_px=0, elastic_px=0, gain=1, offset=0, bias=0, blur_px=0, complete=1
+    )
+    store = Store(folder / "store")
+    batches = slices(
+        store,
+        cases=range(len(store.cases)),
+        size=SIZE,
+        batch=BATCH,
+        views=(0,),
+        augment=same,
+        targets=lambda labels: {"labels": labels},
+    )
+    stream = iter(batches)
+    next(stream)
+
+    def work(count: int) -> float:
+        start = time.perf_counter()
+        for _ in range(count // BATCH):
+            next(stream)
+        return time.perf_counter() - start
+
+    return work
+
+
+def own_cold(folder: Path) -> Callable[[int], float]:
+    from tfmed.pipeline import Store
+
+    store = Store(folder / "store")
+
+    def work(count: int) -> float:
+        start = time.perf_counter()
+        for number in range(count):
+            case = number % len(store.cases)
+            file = os.open(store.cases[case].image[0].path, os.O_RDONLY)
+            os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(file)
+            store.slice(case, 0, 60)
+        return time.perf_counter() - start
+
+    return work
+
+
+def peer(python: str, library: str, folder: Path, mode: str, workers: int) -> Callable[[int], float]:
+    """A process of ``pipeline_peers.py`` that answers a number of slices with the seconds they took."""
+    command = [python, HERE / "pipeline_peers.py", library, folder / "volumes", mode, str(workers)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin and process.stdout
+    if process.stdout.readline().strip() != "ready":
+        raise SystemExit(f"{library} did not start in {python}")
+
+    def work(count: int) -> float:
+        print(count, file=process.stdin, flush=True)
+        return float(process.stdout.readline())  # type: ignore[union-attr]
+
+    return work
+
+
+def compare(
+    name: str, candidates: dict[str, Callable[[int], float]], rounds: int, count: int, unit: str
+) -> Iterator[Row]:
+    """Rates by candidate, rounds taken in turn, each with the ratio of the first candidate's to it."""
+    rates: dict[str, list[float]] = {candidate: [] for candidate in candidates}
+    for _ in range(rounds):
+        for candidate, work in candidates.items():
+            rates[candidate].append(count / work(count))
+    first = next(iter(rates))
+    for candidate, found in rates.items():
+        ratios = [mine / other for mine, other in zip(rates[first], found, strict=True)]
+        yield row(name, candidate, found, unit) | {"first_over_this": f"{statistics.median(ratios):.3f}"}
+
+
+def row(name: str, candidate: str, values: list[float], unit: str, detail: str = "") -> Row:
+    return {
+        "row": name,
+        "candidate": candidate,
+        "detail": detail,
+        "median": f"{statistics.median(values):.4g}",
+        "lowest": f"{min(values):.4g}",
+        "highest": f"{max(values):.4g}",
+        "unit": unit,
+        "rounds": len(values),
+        "load": f"{os.getloadavg()[0]:.1f}",
+        "first_over_this": "",
+    }
+
+
+def write(rows: list[Row]) -> None:
+    """Replace the rows of this name in the CSV, keep the others."""
+    path = HERE / f"pipeline-{hardware()}.csv"
+    kept = list(csv.DictReader(path.open())) if path.exists() else []
+    names = {entry["row"] for entry in rows}
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows([entry for entry in kept if entry["row"] not in names] + rows)
+
+
+def hardware() -> str:
+    try:
+        model = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
+    except OSError:
+        model = None
+    name = model[1] if model else platform.processor() or platform.machine()
+    return f"{re.sub(r'[^a-z0-9]+', '_', name.lower()).strip('_')}-{os.cpu_count()}cpu"
+
+
+def peak_memory(cases: int) -> None:
+    """Print the peak resident MiB of drawing 400 augmented slices from a store of small cases."""
+    from tfmed.pipeline import Augmentation, Sampler, Store
+    from tfmed.pipeline.store import case_path, write_case
+
+    rng = np.random.default_rng(0)
+    image = rng.normal(size=(96, 96, 96, 4)).astype(np.float16)
+    labels = (image[..., 0] > 3).astype(np.uint8)
+    listed = [list(range(96))] * 3
+    facts = {"timepoint": None, "diagnosis": None, "dataset": "bench", "edition": "brats2015"}
+    facts |= {"modalities": ["flair", "t1", "t1c", "t2"], "present": [True] * 4, "affine": np.eye(4).tolist()}
+    facts |= {"center": [0] * 4, "scale": [1] * 4, "lesion_slices": listed, "brain_slices": listed}
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(cases):
+            name = f"case{number}"
+            write_case(case_path(Path(folder), name), image, labels, facts | {"id": name, "patient": name})
+        del image, labels
+        sampler = Sampler(Store(folder), cases=range(cases), augment=Augmentation())
+        for index in range(400):
+            sampler(index)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--peak-memory"]:
+        peak_memory(int(sys.argv[2]))
+    else:
+        main()
