@@ -1,4 +1,4 @@
-"""An export is loaded by a TensorFlow that never saw tfmed, and answers what the model in this process answers."""
+"""An export, loaded by a TensorFlow that never saw tfmed, answers what the model in this process answers."""
 
 import json
 import os

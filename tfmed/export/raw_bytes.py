@@ -1,5 +1,7 @@
 """Arrays as strings of raw little-endian bytes and back, in stock TensorFlow operations."""
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
@@ -50,7 +52,7 @@ def encode(array: tf.Tensor) -> tf.Tensor:
     return tf.strings.substr(serialised, tf.strings.length(serialised) - size, size)
 
 
-def _reader(data: tf.Tensor, name: str):  # noqa: ANN202
+def _reader(data: tf.Tensor, name: str) -> Callable[[], tf.Tensor]:
     return lambda: tf.cast(tf.io.decode_raw(data, tf.as_dtype(name)), tf.float32)
 
 

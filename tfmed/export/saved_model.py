@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -28,8 +29,8 @@ def export(model: keras.Model, directory: str | Path, name: str | None = None, v
         version: a positive integer; servers answer with the highest.
 
     Returns:
-        The folder written. `tfmed.export.signatures.build` tells its signatures; its assets are card.json and
-        labels.txt (line k is class k, line 0 the background).
+        The folder written. `tfmed.export.signatures.build` tells its signatures; its assets are card.json,
+        with the modalities that are fed, and labels.txt (line k is class k, line 0 the background).
 
     Raises:
         TfmedError: the name or version cannot be served, the version is there already, the folder cannot be
@@ -56,10 +57,17 @@ def _held(model: keras.Model, scratch: Path) -> tf.Module:
     served = tf.Module(name="served")
     served.parameters = [variable.value for variable in model.variables]
     served.assets = [
-        _asset(scratch / "card.json", json.dumps(model.card, indent=2) + "\n"),
+        _asset(scratch / "card.json", json.dumps(_card(model), indent=2) + "\n"),
         _asset(scratch / "labels.txt", "\n".join(names) + "\n"),
     ]
     return served
+
+
+def _card(model: keras.Model) -> dict[str, Any]:
+    """The model's card with the modalities that it is fed, in their order."""
+    known = {each["name"]: each for each in model.card["inputs"]["modalities"]}
+    inputs = model.card["inputs"] | {"modalities": [known[name] for name in model.modalities]}
+    return model.card | {"inputs": inputs}
 
 
 def _refuse_foreign_ops(path: Path, name: str) -> None:

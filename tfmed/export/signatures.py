@@ -29,12 +29,14 @@ def build(model: keras.Model) -> dict[str, Any]:
     study = StudyPredictor(model).predict
 
     def serving_default(image: Any, center: Any, scale: Any, present: Any) -> dict[str, tf.Tensor]:
-        return model({"image": normalise(image, center, scale, present), "present": present}, training=False)
+        with tf.control_dependencies([_equal_counts(image, center, scale, present)]):
+            normalised = normalise(image, center, scale, present)
+        return model({"image": normalised, "present": present}, training=False)
 
     def serving_default_b64(
         image: Any, shape: Any, dtype: Any, center: Any, scale: Any, present: Any
     ) -> dict[str, tf.Tensor]:
-        with tf.control_dependencies(_one_kind(shape, dtype, m)):
+        with tf.control_dependencies([_equal_counts(image, shape, dtype), *_one_kind(shape, dtype, m)]):
             raw = raw_bytes.decode_batch(image, shape[0], dtype[0])
         return serving_default(tf.ensure_shape(raw, [None, None, None, m]), center, scale, present)
 
@@ -85,6 +87,13 @@ def _function(function: Callable[..., Any], **specs: tf.TensorSpec) -> Any:
 
 def _floats(name: str, *shape: int | None) -> tf.TensorSpec:
     return tf.TensorSpec(shape, tf.float32, name)
+
+
+def _equal_counts(*values: tf.Tensor) -> tf.Operation:
+    counts = [tf.shape(value)[0] for value in values]
+    return tf.debugging.Assert(
+        tf.reduce_all(tf.equal(counts, counts[0])), ["Inputs differ in their number of slices:", *counts]
+    )
 
 
 def _one_kind(shape: tf.Tensor, dtype: tf.Tensor, m: int) -> list[tf.Operation]:

@@ -1,12 +1,19 @@
 """A client of served models: the embedded server and TensorFlow Serving alike."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import tfmed
 from tfmed.errors import TfmedError
+from tfmed.inference.opening import Source, open_study
+from tfmed.inference.prediction import finish
+from tfmed.inference.result import Result
+from tfmed.inference.working import working_volume
 from tfmed.serving.transports import Grpc, Rest, Transport
+from tfmed.study import Volume
 
 PROTOCOLS: dict[str, type[Grpc] | type[Rest]] = {"grpc": Grpc, "rest": Rest}
 
@@ -47,6 +54,48 @@ class Client:
             TfmedError: no server answers, or it refuses the request; says what it said.
         """
         return self._transport.predict(name, inputs, signature, version)
+
+    def predict_study(
+        self,
+        name: str,
+        study: Source,
+        *,
+        card: dict[str, Any] | None = None,
+        mask: str | Path | Volume | None = None,
+    ) -> Result:
+        """The lesions of a study: the server labels the volume, this process links them in 3D.
+
+        Args:
+            name: the model's served name.
+            study: a folder in a known layout, files by modality, or a `tfmed.Study`, as for `tfmed.predict`.
+            card: of the served model, as assets/card.json of its export holds it; by default the zoo's card
+                of that name.
+            mask: the brain, non-zero inside; needed where scans are not skull-stripped.
+
+        Returns:
+            What `tfmed.predict` gives for the same model in stock operations.
+
+        Raises:
+            TfmedError: the study cannot be read, or as `predict` does.
+        """
+        card = card or tfmed.zoo.card(name)
+        opened = open_study(study, mask)
+        working = working_volume(opened, tuple(each["name"] for each in card["inputs"]["modalities"]))
+        volume = working.volume.astype("<f4")
+        inputs = {
+            "volume": volume.tobytes(),
+            "shape": np.array(volume.shape, np.int32),
+            "dtype": "float32",
+            "present": working.present,
+        }
+        answer = self.predict(name, inputs, "study_b64")
+        grid = tuple(answer["shape"])
+        outputs = {
+            "labels": np.frombuffer(answer["labels_bytes"].item(), np.uint8).reshape(grid),
+            "owner": np.frombuffer(answer["owner_bytes"].item(), np.uint8).reshape(3, *grid),
+            "scores": answer["scores"],
+        }
+        return finish(opened, working, outputs, card)
 
     def close(self) -> None:
         self._transport.close()

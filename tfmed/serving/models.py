@@ -91,13 +91,19 @@ def _wanted(definition: meta_graph_pb2.SignatureDef, outputs: Iterable[str]) -> 
     return wanted
 
 
-def _check_inputs(definition: meta_graph_pb2.SignatureDef, inputs: Mapping[str, np.ndarray]) -> None:
-    missing, unknown = definition.inputs.keys() - inputs.keys(), inputs.keys() - definition.inputs.keys()
-    if missing or unknown:
+def check_names(definition: meta_graph_pb2.SignatureDef, names: Iterable[str]) -> None:
+    """RequestError unless exactly the inputs of a signature are named."""
+    given, expected = set(names), set(definition.inputs)
+    if given != expected:
         raise RequestError(
             Code.INVALID_ARGUMENT,
-            f"Inputs do not match the signature. Missing: {_listed(missing)}. Unknown: {_listed(unknown)}.",
+            "Inputs do not match the signature. "
+            f"Missing: {_listed(expected - given)}. Unknown: {_listed(given - expected)}.",
         )
+
+
+def _check_inputs(definition: meta_graph_pb2.SignatureDef, inputs: Mapping[str, np.ndarray]) -> None:
+    check_names(definition, inputs)
     for name, expected in definition.inputs.items():
         value = inputs[name]
         shape = tf.TensorShape(expected.tensor_shape)

@@ -13,7 +13,7 @@ from google.protobuf.json_format import MessageToDict
 from tfmed.export import stubs
 from tfmed.serving import json_tensors
 from tfmed.serving.errors import Code, RequestError
-from tfmed.serving.models import Servable
+from tfmed.serving.models import Servable, check_names
 from tfmed.serving.service import Models, choose, status
 
 _PATH = re.compile(r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+))?(?P<what>/metadata|:predict)?")
@@ -122,11 +122,10 @@ def _predict(servable: Servable, content: bytes) -> dict[str, Any]:
     name = body.get("signature_name", "")
     if not isinstance(name, str):
         raise RequestError(Code.INVALID_ARGUMENT, '"signature_name" must be a string.')
-    expected = servable.signature(name).inputs
+    signature = servable.signature(name)
+    expected = signature.inputs
     values, row_form = json_tensors.columns(body, sorted(expected))
-    unknown = values.keys() - expected.keys()
-    if unknown:
-        raise RequestError(Code.INVALID_ARGUMENT, f"Unknown inputs: {', '.join(sorted(unknown))}.")
+    check_names(signature, values)
     inputs = {
         key: json_tensors.array(value, tf.as_dtype(expected[key].dtype), key) for key, value in values.items()
     }
