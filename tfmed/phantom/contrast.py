@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfmed.errors import TfmedError
+from tfmed.phantom.fields import extent
 from tfmed.phantom.tissues import N_TISSUES, Tissue
 
 MODALITIES = ("flair", "t1", "t1c", "t2", "pd", "dwi", "adc")
@@ -236,7 +237,7 @@ def clean(channels: np.ndarray, contrast: Contrast) -> tuple[np.ndarray, np.ndar
 
 def _paint(mixed: np.ndarray, fractions: np.ndarray, values: np.ndarray) -> None:
     """mixed (1 - sum f) + sum f v, in place; fractions uint8 [k, ...], values [n, k]."""
-    active = _extent(fractions.any(0))
+    active = extent(fractions.any(0))
     if active is None:
         return
     weights = fractions[:, *active].astype(np.float32) / 255
@@ -245,14 +246,3 @@ def _paint(mixed: np.ndarray, fractions: np.ndarray, values: np.ndarray) -> None
     for weight, value in zip(weights, values.T, strict=True):
         if weight.any():
             part += value.reshape(-1, *[1] * weight.ndim) * weight
-
-
-def _extent(mask: np.ndarray) -> tuple[slice, ...] | None:
-    """Bounding box of the true voxels, None where there are none."""
-    slices = []
-    for axis in range(mask.ndim):
-        where = np.flatnonzero(mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)))
-        if not len(where):
-            return None
-        slices.append(slice(int(where[0]), int(where[-1]) + 1))
-    return tuple(slices)

@@ -147,3 +147,14 @@ def weighted_corners(low: np.ndarray, fraction: np.ndarray, strides: tuple[int, 
             for k in (0, 1):
                 offset = base + (i * strides[0] + j * strides[1] + k)
                 yield offset, wxy * (fraction[2] if k else 1 - fraction[2])
+
+
+def extent(mask: np.ndarray) -> tuple[slice, ...] | None:
+    """Bounding box of the true voxels, None where there are none."""
+    slices = []
+    for axis in range(mask.ndim):
+        where = np.flatnonzero(mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)))
+        if not len(where):
+            return None
+        slices.append(slice(int(where[0]), int(where[-1]) + 1))
+    return tuple(slices)

@@ -73,8 +73,8 @@ def _attempt(numbered: tuple[int, Job]) -> tuple[int, dict, str]:
     number, job = numbered
     try:
         return number, (_latent if job.layout == "latent" else _study)(job), ""
-    except (TfmedError, OSError) as error:
-        return number, {}, str(error)
+    except Exception as error:  # one case must not end a run of hours
+        return number, {}, f"{type(error).__name__}: {error}"
 
 
 def _latent(job: Job) -> dict:

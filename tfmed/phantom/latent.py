@@ -6,7 +6,7 @@ import numpy as np
 
 from tfmed.phantom import anatomy as anatomies
 from tfmed.phantom import glioma, surroundings
-from tfmed.phantom.fields import sample
+from tfmed.phantom.fields import extent, sample
 from tfmed.phantom.tissues import Tissue
 from tfmed.phantom.warp import BRATS, Grid, mixed_codes, nearest_codes, person_map, refine
 
@@ -97,10 +97,8 @@ def _displaced(
     head: anatomies.Anatomy, mapped: np.ndarray, shift_mm: np.ndarray, coarse: Grid
 ) -> tuple[np.ndarray, np.ndarray]:
     """The map and its codes after everything moved by ``shift_mm`` [3,x,y,z] (small against its scale)."""
-    active = tuple(
-        slice(max(int(w.min()) - 1, 0), int(w.max()) + 2) for w in np.nonzero(np.abs(shift_mm).max(0) > 0.05)
-    )
-    if not active:
+    active = extent(np.abs(shift_mm).max(0) > 0.05)
+    if active is None:
         return mapped, nearest_codes(head, mapped)
     starts = np.array([s.start for s in active], np.float32).reshape(3, 1, 1, 1)
     shape = shift_mm[0][active].shape
@@ -129,10 +127,10 @@ def _widen_ventricles(
 def _box(depth: np.ndarray, coarse: Grid, grid: Grid) -> tuple[slice, slice, slice]:
     ratio = coarse.spacing_mm / grid.spacing_mm
     slices = []
-    for axis, where in enumerate(np.nonzero(depth > -SHELL_MM)):
+    for axis, where in enumerate(extent(depth > -SHELL_MM) or ()):
         n, m = grid.shape[axis], coarse.shape[axis]
-        low = (int(where.min()) - (m - 1) / 2) * ratio + (n - 1) / 2
-        high = (int(where.max()) - (m - 1) / 2) * ratio + (n - 1) / 2
+        low = (where.start - (m - 1) / 2) * ratio + (n - 1) / 2
+        high = (where.stop - 1 - (m - 1) / 2) * ratio + (n - 1) / 2
         slices.append(slice(max(0, int(low)), min(n, int(np.ceil(high)) + 1)))
     return tuple(slices)  # type: ignore[return-value]
 
@@ -178,8 +176,7 @@ def _lesion(
     index = (index - fine[(slice(7, 10), *near)]) / coarse.spacing_mm
     index += (np.array(coarse.shape, np.float32).reshape(3, 1, 1, 1) - 1) / 2
     core, oedema = sample(growth.core, index), sample(growth.oedema, index)
-    where = np.nonzero(np.maximum(core, oedema) > -7)
-    tight = tuple(slice(int(w.min()), int(w.max()) + 1) for w in where) if len(where[0]) else near
+    tight = extent(np.maximum(core, oedema) > -7) or tuple(slice(0, n) for n in core.shape)
     position = [p[tuple(tight[a] if p.shape[a] > 1 else slice(None) for a in range(3))] for p in position]
     final = tuple(slice(n.start + t.start, n.start + t.stop) for n, t in zip(near, tight, strict=True))
     fractions = glioma.parts(plan, growth, core[tight], oedema[tight], position, grid.spacing_mm, rng)

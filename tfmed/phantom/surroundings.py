@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfmed.phantom.fields import noise
+from tfmed.phantom.fields import extent, noise
 from tfmed.phantom.growth import distance_to, signed_distance
 from tfmed.phantom.tissues import FLUID, INFRATENTORIAL, WHITE, Tissue, member
 from tfmed.phantom.warp import Grid
@@ -73,10 +73,10 @@ def distances(codes: np.ndarray, grid: Grid) -> np.ndarray:
 
 def _brain_box(codes: np.ndarray, margin: int = 5) -> tuple[slice, ...]:
     tissue = (codes >= Tissue.VENTRICLE) & (codes <= Tissue.CHOROID)
-    ranges = [np.flatnonzero(tissue.any(axis=tuple(a for a in range(3) if a != axis))) for axis in range(3)]
+    box = extent(tissue) or tuple(slice(0, n) for n in codes.shape)
     return tuple(
-        slice(max(int(r[0]) - margin, 0), min(int(r[-1]) + margin + 1, n))
-        for r, n in zip(ranges, codes.shape, strict=True)
+        slice(max(s.start - margin, 0), min(s.stop + margin, n))
+        for s, n in zip(box, codes.shape, strict=True)
     )
 
 
