@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from tfmed.errors import TfmedError
+from tfmed.tools._quiet import QuietTensorFlow
 
 EXAMPLES = """\b
 Examples:
@@ -60,6 +61,7 @@ def main() -> None:
     """Entry point: bad input ends with one sentence and exit status 2, never with a traceback."""
     # TensorFlow's remarks on missing GPUs are no news to the user of a command.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.meta_path.insert(0, QuietTensorFlow())
     try:
         cli(prog_name="tfmed")
     except TfmedError as error:
