@@ -99,6 +99,16 @@ def test_an_intensity_effect_follows_its_formula_and_leaves_the_background_at_ze
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "tone", [Tone(offset=1.0), Tone(noise=1.0), Tone(blur_px=1.0), Tone(bias=np.ones((5, 5)), gamma=1.4)]
+)
+def test_where_one_modality_ends_inside_the_brain_it_stays_zero(tone: Tone) -> None:
+    image, labels = blob(SIZE)
+    image[:20, :, 1] = 0
+    found, _ = apply(image, labels, plain(tone=tone), SIZE)
+    np.testing.assert_array_equal(found == 0, image == 0)
+
+
 def test_noise_has_its_deviation_and_is_that_of_its_seed() -> None:
     image, labels = np.ones((80, 80, 3), np.float32), np.zeros((80, 80), np.uint8)
     one, again, other = (
