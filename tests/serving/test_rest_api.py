@@ -86,7 +86,9 @@ def test_a_study_cannot_come_in_rows(call):
     volume = np.ones((8, 8, 8, 4)).tolist()
     body = {"signature_name": "study", "instances": [{"volume": volume, "present": [1] * 4}]}
     status, answer = predict(call, body)
-    assert status == 400 and "expected float32 of shape [?, ?, ?, 4]" in answer["error"]
+    assert (
+        status == 400 and "received float32 of shape [1, 4], expected float32 of shape [4]" in answer["error"]
+    )
 
 
 def test_status(call):

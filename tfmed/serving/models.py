@@ -104,7 +104,7 @@ def check_names(definition: meta_graph_pb2.SignatureDef, names: Iterable[str]) -
 
 def _check_inputs(definition: meta_graph_pb2.SignatureDef, inputs: Mapping[str, np.ndarray]) -> None:
     check_names(definition, inputs)
-    for name, expected in definition.inputs.items():
+    for name, expected in sorted(definition.inputs.items()):
         value = inputs[name]
         shape = tf.TensorShape(expected.tensor_shape)
         dtype = tf.as_dtype(expected.dtype)
