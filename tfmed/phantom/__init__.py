@@ -8,5 +8,6 @@
 from tfmed.phantom.layouts import LAYOUTS, write
 from tfmed.phantom.source import LatentSource
 from tfmed.phantom.studies import GLIOMA_MODALITIES, KINDS, make, volumes_ml
+from tfmed.study import Study
 
-__all__ = ["GLIOMA_MODALITIES", "KINDS", "LAYOUTS", "LatentSource", "make", "volumes_ml", "write"]
+__all__ = ["GLIOMA_MODALITIES", "KINDS", "LAYOUTS", "LatentSource", "Study", "make", "volumes_ml", "write"]

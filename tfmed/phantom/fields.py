@@ -89,9 +89,10 @@ def _bank(step: float) -> np.ndarray:
 
 
 def window(shape: tuple[int, int], step: float, rng: np.random.Generator) -> np.ndarray:
-    """Noise like ``noise`` (white for ``step`` 0) for one slice: a random window, mirrored and turned at random,
+    """Noise like ``noise`` (white for ``step`` 0) for one slice.
 
-    of a fixed plane of 1024 x 1024 samples. Made for rates of hundreds a second, where drawing anew is too slow.
+    A random window, mirrored and turned at random, of a fixed plane of 1024 x 1024 samples: drawing anew is
+    too slow for a hundred slices a second.
     """
     plane = _bank(step)
     x, y, turn = (int(v) for v in rng.integers(0, (BANK - shape[0], BANK - shape[1], 8)))

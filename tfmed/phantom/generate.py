@@ -1,4 +1,4 @@
-"""Many phantoms at once: in worker processes, restartable, each case a function of the seed and its number."""
+"""Many phantoms at once: in worker processes, restartable, each case a function of its seed."""
 
 import json
 import multiprocessing
@@ -22,6 +22,7 @@ class Job:
     layout: str
     grade: str | None
     name: str = ""
+    spacing_mm: float = 1.0
 
 
 def run(jobs: list[Job], workers: int = 1) -> list[dict]:
@@ -62,7 +63,7 @@ def _pool(workers: int) -> Iterator:
     if workers <= 1:
         yield map
         return
-    # One thread a worker: the products are small, and threads of several workers only get in each other's way.
+    # One thread a worker: threads of several workers only get in each other's way.
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
@@ -80,12 +81,13 @@ def _attempt(numbered: tuple[int, Job]) -> tuple[int, dict, str]:
 def _latent(job: Job) -> dict:
     from tfmed.phantom.latent import build
     from tfmed.phantom.source import save
+    from tfmed.phantom.warp import BRATS
 
     path = Path(job.root) / f"{job.name}.h5"
     sidecar = path.with_suffix(".json")
     if path.is_file() and sidecar.is_file():
         return json.loads(sidecar.read_text())
-    latent = build(job.kind, job.seed, job.anatomy, grade=job.grade)
+    latent = build(job.kind, job.seed, job.anatomy, BRATS.coarse(job.spacing_mm), job.grade)
     save(latent, path, job.name)
     marked = latent.labels()
     record = {
@@ -107,7 +109,7 @@ def _study(job: Job) -> dict:
         record = json.loads(done.read_text())
         if record["job"] == asdict(job):
             return record
-    study = make(job.kind, job.seed, job.anatomy, grade=job.grade)
+    study = make(job.kind, job.seed, job.anatomy, grade=job.grade, spacing_mm=job.spacing_mm)
     folder = write(study, job.root, job.layout)
     record = json.loads((folder / "phantom.json").read_text()) | {"job": asdict(job)}
     record["folder"] = str(folder.relative_to(job.root))

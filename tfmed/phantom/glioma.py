@@ -1,4 +1,4 @@
-"""Gliomas of both grades: a plan of what grows, its growth in an anatomy, and the parts that it turns into."""
+"""Gliomas of both grades: a plan of what grows, its growth in an anatomy, the parts it turns into."""
 
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ class Plan:
 
 
 def draw(rng: np.random.Generator, grade: str | None = None) -> Plan:
-    """A plan: "HGG" in three of four cases where no grade is given; volumes log-normal, 1 to 250 ml in all."""
+    """A plan: "HGG" in three of four cases where no grade is given; volumes log-normal, 1 to 250 ml."""
     high = rng.random() < 0.75 if grade is None else grade == "HGG"
     core = np.exp(rng.normal(np.log(26 if high else 38), 0.85 if high else 0.8))
     ratio = np.exp(rng.normal(np.log(1.5), 0.75)) if high else np.exp(rng.normal(np.log(0.35), 0.8))
@@ -176,7 +176,7 @@ def parts(
     plan: Plan, growth: Growth, core: np.ndarray, oedema: np.ndarray, position: list[np.ndarray],
     spacing_mm: float, rng: np.random.Generator,
 ) -> np.ndarray:  # fmt: skip
-    """Fractions of necrosis, oedema, non-enhancing and enhancing core: float32 [4,x,y,z], their sum at most 1.
+    """Fractions of necrosis, oedema, non-enhancing and enhancing core: float32 [4,x,y,z], sum at most 1.
 
     ``core`` and ``oedema`` [x,y,z]: the signed distances on the fine grid; ``position``: three broadcastable
     arrays of mm from the brain's centre.

@@ -9,11 +9,11 @@ def arrival(
     """When a Fisher-Kolmogorov front from ``seeds`` reaches each voxel, in time steps.
 
     Solves du/dt = div(D grad u) + rho u (1 - u) by explicit steps on the voxel grid until ``target_voxels``
-    voxels hold u >= 1/2, and a little on, so that the front is known on both sides of any level that is wanted.
+    voxels hold u >= 1/2, and a little on, so that the front is known on both sides of any level wanted.
 
-    seeds: [x,y,z] u at the start, in 0..1. diffusion: [3,x,y,z] D along each axis in voxels^2 per step; zero is a
-    barrier; at most 1/6. rate: [x,y,z] rho per step, taken as 0.8 where it is more. Returns float32 [x,y,z], the time at which u passes 1/2,
-    inf where it never did.
+    seeds: [x,y,z] u at the start, in 0..1. diffusion: [3,x,y,z] D along each axis in voxels^2 per step; zero
+    is a barrier; at most 1/6. rate: [x,y,z] rho per step, taken as 0.8 where it is more. Returns float32
+    [x,y,z], the time at which u passes 1/2, inf where it never did.
     """
     u, rate = seeds.astype(np.float32), np.minimum(rate, 0.8)
     conductance = [_harmonic(diffusion[a], a) for a in range(3)]

@@ -19,8 +19,8 @@ SHELL_MM = 6.0
 class Latent:
     """``channels`` uint8 [9,x,y,z] (``CHANNELS``) of the voxels ``box`` of ``grid``.
 
-    first, second: ``Tissue`` codes; share: of the first, in 255ths; depth: 128 + 8 per mm below the surface of
-    the brain's hull, 0 beyond the shell; the rest: fractions in 255ths; the four lesion fractions sum to at
+    first, second: ``Tissue`` codes; share: of the first, in 255ths; depth: 128 + 8 per mm below the surface
+    of the brain's hull, 0 beyond the shell; the rest: fractions in 255ths; the four of the lesion sum to at
     most 255, the remainder is healthy tissue.
     """
 
@@ -207,7 +207,7 @@ def _within_tissue(
 
 
 def random_voxels(latent: Latent, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """``count`` voxels of the brain's hull: channels uint8 [9, count] and their index in the box [3, count]."""
+    """``count`` voxels of the brain's hull: channels uint8 [9, count], their index in the box [3, count]."""
     inside = np.flatnonzero(latent.channels[DEPTH] >= 128)
     flat = rng.choice(inside, count, replace=len(inside) < count)
     index = np.stack(np.unravel_index(flat, latent.channels.shape[1:]))

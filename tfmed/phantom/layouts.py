@@ -75,7 +75,7 @@ def _brats2018(study: Study, root: Path) -> tuple[Path, dict[Path, Volume]]:
 
 def _brats2023(study: Study, root: Path) -> tuple[Path, dict[Path, Volume]]:
     case = f"BraTS-GLI-{_number(study):05d}-000"
-    folder = root / case
+    folder = root / "ASNR-MICCAI-BraTS2023-GLI-Challenge-TrainingData" / case
     spelled = {"flair": "t2f", "t1": "t1n", "t1c": "t1c", "t2": "t2w"}
     files = {folder / f"{case}-{spelled[n]}.nii.gz": v for n, v in study.images.items()}
     if study.labels is not None:

@@ -1,4 +1,4 @@
-"""What a scanner and its processing add: bias field, point spread, thick slices, shifts, ghosts, noise, stripping.
+"""What a scanner and its processing add: bias, point spread, thick slices, shifts, ghosts, noise, stripping.
 
 Parameters are drawn first (``draw``); ``scan`` applies them to a slice or a whole volume alike.
 """
@@ -174,7 +174,7 @@ def scan(
 ) -> np.ndarray:  # fmt: skip
     """Images [M,x,y,z] float32 of noiseless ``values`` with texture ``amplitude`` (see ``contrast.clean``).
 
-    An axis of length 1 gets no optics. coordinates: three arrays in -1..1, each voxel's place in the whole box.
+    An axis of length 1 gets no optics. coordinates: three arrays in -1..1, each voxel's place in the box.
     """
     thin = [axis for axis, n in enumerate(values.shape[1:]) if n == 1]
     images = textured(values, amplitude, rng) if contrast.texture.any() else values

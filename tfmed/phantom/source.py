@@ -50,7 +50,7 @@ def save(latent: Latent, path: Path, patient: str) -> None:
 
 @dataclass(frozen=True)
 class LatentCase:
-    """One latent volume: what a slice sampler must know of it. ``shape``: (X, Y, Z) of the brain's box at 1 mm."""
+    """One latent volume: what a slice sampler must know of it. ``shape``: (X, Y, Z) of the brain's box."""
 
     id: str
     path: Path
@@ -65,7 +65,7 @@ class LatentCase:
 
 
 class LatentSource:
-    """Slices of latent volumes with contrast, scanner and noise drawn per call; a source for ``tfmed.pipeline``.
+    """Slices of latent volumes, contrast and scanner drawn per call; a source for ``tfmed.pipeline``.
 
     path: a folder of ``*.h5`` latent volumes (or several folders, or files), in the order of their names.
     random_share: how many modalities get a free contrast instead of a realistic one. TfmedError where nothing
@@ -87,8 +87,8 @@ class LatentSource:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Slice ``index`` of a view (0 axial, 1 coronal, 2 sagittal) of the box.
 
-        Returns the image [H,W,M] float32, normalised by the moments of the whole volume under the same contrast
-        and 0 outside the brain, and the labels [H,W] uint8 in BRATS 2015 values.
+        Returns the image [H,W,M] float32, normalised by the moments of the whole volume under the same
+        contrast and 0 outside the brain, and the labels [H,W] uint8 in BRATS 2015 values.
         """
         about = self.cases[case]
         axis = 2 - view
@@ -112,7 +112,7 @@ class LatentSource:
         return np.ascontiguousarray(image, dtype=np.float32), marked.squeeze(axis)
 
     def _planes(self, case: int, view: int) -> Any:
-        """The HDF5 dataset of a view; every process opens files for itself, as handles don't survive a fork."""
+        """The HDF5 dataset of a view; every process opens files for itself: handles don't survive a fork."""
         import h5py
 
         key = (os.getpid(), case)
@@ -124,7 +124,7 @@ class LatentSource:
         self, values: np.ndarray, planes: Any, index: int, axis: int, thick: np.ndarray,
         contrast: contrasts.Contrast,
     ) -> None:  # fmt: skip
-        """Averages thick modalities over the slice and one neighbour a third of the thickness to each side."""
+        """Averages thick modalities over the slice and one neighbour a third of the thickness away."""
         step = max(1, round(float(thick.max()) / 3))
         sides = [i for i in (index - step, index + step) if 0 <= i < len(planes)]
         others = [contrasts.clean(np.expand_dims(planes[i], axis + 1), contrast)[0] for i in sides]

@@ -15,19 +15,20 @@ GLIOMA_MODALITIES = ("flair", "t1", "t1c", "t2")
 
 def make(
     kind: str, seed: int = 0, anatomy: str = "mni152", modalities: tuple[str, ...] = GLIOMA_MODALITIES,
-    grade: str | None = None, grid: Grid = BRATS, plain: bool = False,
+    grade: str | None = None, spacing_mm: float = 1.0, plain: bool = False,
 ) -> Study:  # fmt: skip
     """A phantom study with exact ground truth; a function of its arguments alone.
 
     kind: one of ``KINDS``. anatomy: "mni152", "analytic", or the path of a label map or of a folder of them.
-    grade: "HGG" or "LGG", drawn where None. plain: the mean contrast, no noise and no imperfection. Images are
-    skull-stripped int16, 0 outside, on a RAS+ grid of 240x240x155 voxels of 1 mm; labels are BRATS 2015.
+    grade: "HGG" or "LGG", drawn where None. plain: the mean contrast, no noise and no imperfection. Images
+    are skull-stripped int16, 0 outside, on a RAS+ grid of 240x240x155 voxels of 1 mm, or of ``spacing_mm``
+    and as many fewer; labels are BRATS 2015.
     """
     if kind not in KINDS:
         raise TfmedError(f"No phantom of this kind. Received: kind={kind!r}. Known: {', '.join(KINDS)}.")
     if grade not in (None, "HGG", "LGG"):
         raise TfmedError(f"A glioma has a grade. Received: grade={grade!r}. Known: HGG, LGG.")
-    latent = build(kind, seed, anatomy, grid, grade)
+    latent = build(kind, seed, anatomy, BRATS.coarse(spacing_mm), grade)
     return study_of(latent, f"phantom_{kind}_{seed:05d}", seed, modalities, plain)
 
 
@@ -62,14 +63,14 @@ def study_of(
 
 
 def grid_affine(grid: Grid) -> np.ndarray:
-    """The affine (4x4, RAS+ mm) of a phantom's grid: origin at the first voxel's corner of the BRATS frame."""
+    """The affine (4x4, RAS+ mm) of a phantom's grid, with world zero in its middle."""
     affine = np.diag([grid.spacing_mm] * 3 + [1.0])
     affine[:3, 3] = [-(n - 1) / 2 * grid.spacing_mm for n in grid.shape]
     return affine
 
 
 def _integers(image: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """int16, 0 outside the brain and nowhere inside, so that the brain is what differs from the background."""
+    """int16, 0 outside the brain and nowhere inside: the brain is what differs from the background."""
     return np.where(kept, np.clip(np.rint(image), 1, 32767), 0).astype(np.int16)
 
 

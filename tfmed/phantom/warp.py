@@ -71,7 +71,7 @@ def nearest_codes(anatomy: Anatomy, mapped: np.ndarray) -> np.ndarray:
 def mixed_codes(anatomy: Anatomy, mapped: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The two strongest tissues at the mapped positions and the share of the first.
 
-    ``mapped`` [3, n] in mm. Returns (first, second, share), uint8 [n] each; the share is in 255ths and at least
+    ``mapped`` [3, n] in mm. Returns (first, second, share), uint8 [n] each; the share is in 255ths, at least
     half. The shares are those of trilinear interpolation between the head's voxels, the partial volume of a
     1 mm scan.
     """

@@ -1,0 +1,56 @@
+"""Random fields and separable resampling."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfmed.phantom import fields
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(1.5, 20), st.integers(0, 99))
+def test_noise_has_zero_mean_and_unit_variance(step: float, seed: int) -> None:
+    values = fields.noise((160, 150), step, np.random.default_rng(seed), channels=8)
+    independent = values.size / step**2
+    assert abs(values.mean()) < 6 / np.sqrt(independent)
+    assert abs(values.std() - 1) < 6 / np.sqrt(independent)
+
+
+def test_noise_correlates_over_its_step_and_not_beyond() -> None:
+    values = fields.noise((4000,), 10, np.random.default_rng(0))
+    assert np.corrcoef(values[:-3], values[3:])[0, 1] > 0.7
+    assert abs(np.corrcoef(values[:-50], values[50:])[0, 1]) < 0.2
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(2, 30), st.integers(1, 60), st.floats(0, 5), st.floats(0.1, 2))
+def test_linear_resampling_gives_back_a_ramp(source: int, length: int, start: float, step: float) -> None:
+    taps = fields.linear_taps(length, source, start, step)
+    ramp = np.arange(source, dtype=np.float32)
+    expected = np.clip(start + step * np.arange(length), 0, source - 1)
+    np.testing.assert_allclose(fields.apply_axes(ramp, [taps]), expected, atol=1e-4)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 999))
+def test_trilinear_samples_of_a_plane_lie_on_it(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x, y, z = np.meshgrid(np.arange(7.0), np.arange(6.0), np.arange(5.0), indexing="ij")
+    points = rng.uniform(0, 1, (3, 50)) * np.array([[5.9], [4.9], [3.9]])
+    values = fields.sample((2 * x - y + 0.5 * z).astype(np.float32), points)
+    np.testing.assert_allclose(values, 2 * points[0] - points[1] + 0.5 * points[2], atol=1e-2)
+
+
+@given(st.integers(0, 99), st.sampled_from([0.0, 4.5]))
+@settings(max_examples=20, deadline=None)
+def test_a_window_is_a_function_of_its_generator(seed: int, step: float) -> None:
+    first, again = (fields.window((60, 90), step, np.random.default_rng(seed)) for _ in range(2))
+    assert first.shape == (60, 90)
+    np.testing.assert_array_equal(first, again)
+
+
+def test_extent_bounds_a_mask_and_is_none_for_an_empty_one() -> None:
+    mask = np.zeros((9, 8, 7), bool)
+    assert fields.extent(mask) is None
+    mask[2, 3, 4] = mask[5, 3, 6] = True
+    assert fields.extent(mask) == (slice(2, 6), slice(3, 4), slice(4, 7))
