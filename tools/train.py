@@ -1,6 +1,7 @@
 """``tfmed train``: train a model of the zoo, from scratch or from weights."""
 
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -66,6 +67,8 @@ def command(
     others for validation) or into folds, unless --data train=ROOT, val=ROOT or folders of these names inside
     ROOT say which is which. Ctrl-C and SIGTERM leave a checkpoint; --resume goes on from it.
     """
+    # Slices are made in many threads already; NumPy's own threads would only get in their way.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     recipe = _recipe(recipe_path, run, resume).replace(**changes)
     fed = modalities.split(",") if modalities else None
     summary = _train(name, data_paths, run, recipe, variant, weights, fed, folds, fold, resume)
