@@ -26,13 +26,21 @@ def build(model: keras.Model) -> dict[str, Any]:
         owner come back as raw bytes, labels_bytes and owner_bytes, and shape as int32 [3].
     """
     m = len(model.modalities)
+    per_slice = {name: _floats(name, None, m) for name in ("center", "scale", "present")}
     study = StudyPredictor(model).predict
 
+    @_function(image=_floats("image", None, None, None, m), **per_slice)
     def serving_default(image: Any, center: Any, scale: Any, present: Any) -> dict[str, tf.Tensor]:
         with tf.control_dependencies([_equal_counts(image, center, scale, present)]):
             normalised = normalise(image, center, scale, present)
         return model({"image": normalised, "present": present}, training=False)
 
+    @_function(
+        image=tf.TensorSpec([None], tf.string, "image"),
+        shape=tf.TensorSpec([None, 3], tf.int32, "shape"),
+        dtype=tf.TensorSpec([None], tf.string, "dtype"),
+        **per_slice,
+    )
     def serving_default_b64(
         image: Any, shape: Any, dtype: Any, center: Any, scale: Any, present: Any
     ) -> dict[str, tf.Tensor]:
@@ -40,6 +48,12 @@ def build(model: keras.Model) -> dict[str, Any]:
             raw = raw_bytes.decode_batch(image, shape[0], dtype[0])
         return serving_default(tf.ensure_shape(raw, [None, None, None, m]), center, scale, present)
 
+    @_function(
+        volume=tf.TensorSpec([], tf.string, "volume"),
+        shape=tf.TensorSpec([4], tf.int32, "shape"),
+        dtype=tf.TensorSpec([], tf.string, "dtype"),
+        present=_floats("present", m),
+    )
     def study_b64(volume: Any, shape: Any, dtype: Any, present: Any) -> dict[str, tf.Tensor]:
         with tf.control_dependencies([_holds_modalities(shape, m)]):
             raw = raw_bytes.decode(volume, shape, dtype)
@@ -48,26 +62,11 @@ def build(model: keras.Model) -> dict[str, Any]:
             outputs[f"{name}_bytes"] = raw_bytes.encode(outputs.pop(name))
         return outputs | {"shape": shape[:3]}
 
-    per_slice = {name: _floats(name, None, m) for name in ("center", "scale", "present")}
     return {
-        "serving_default": _function(
-            serving_default, image=_floats("image", None, None, None, m), **per_slice
-        ),
-        "serving_default_b64": _function(
-            serving_default_b64,
-            image=tf.TensorSpec([None], tf.string, "image"),
-            shape=tf.TensorSpec([None, 3], tf.int32, "shape"),
-            dtype=tf.TensorSpec([None], tf.string, "dtype"),
-            **per_slice,
-        ),
+        "serving_default": serving_default,
+        "serving_default_b64": serving_default_b64,
         "study": study,
-        "study_b64": _function(
-            study_b64,
-            volume=tf.TensorSpec([], tf.string, "volume"),
-            shape=tf.TensorSpec([4], tf.int32, "shape"),
-            dtype=tf.TensorSpec([], tf.string, "dtype"),
-            present=_floats("present", m),
-        ),
+        "study_b64": study_b64,
     }
 
 
@@ -81,8 +80,8 @@ def normalise(image: tf.Tensor, center: tf.Tensor, scale: tf.Tensor, present: tf
     return tf.math.multiply_no_nan((image - center) / scale, inside * present)
 
 
-def _function(function: Callable[..., Any], **specs: tf.TensorSpec) -> Any:
-    return tf.function(function, input_signature=list(specs.values()))
+def _function(**specs: tf.TensorSpec) -> Callable[[Callable[..., Any]], Any]:
+    return tf.function(input_signature=list(specs.values()))
 
 
 def _floats(name: str, *shape: int | None) -> tf.TensorSpec:
