@@ -17,7 +17,7 @@ import click
 from tfmed.errors import TfmedError
 
 NAME = "brats_instance_seg"
-STEPS = 9
+STEPS = 8
 READY_SECONDS = 300
 COMMAND = (sys.executable, "-m", "tfmed.tools")
 
@@ -137,15 +137,14 @@ def _held_out(studies: Path) -> Path:
 
 def _use(way: Way, case: Path) -> None:
     shipped = _shipped()
-    for whose, weights in (("new", way.folder / "run" / "final.weights.h5"), ("shipped", "default")):
-        figures = way.folder / f"figures_{whose}.json"
-        options = ["--split", "test", "--weights", weights, "--json", figures]
-        way.step(
-            f"Evaluate the {whose} weights on the patients that were held out",
-            ["evaluate", NAME, "--data", way.folder / "studies", *options],
-            figures,
-            since=shipped,
-        )
+    weights = ["--weights", way.folder / "run" / "final.weights.h5", "--weights", "default"]
+    scores = way.folder / "scores.json"
+    way.step(
+        "Evaluate the new weights beside the shipped ones, on the patients that were held out",
+        ["evaluate", NAME, "--data", way.folder / "studies", *weights, "--json", scores],
+        scores,
+        since=shipped,
+    )
     prediction, exports = way.folder / "prediction", way.folder / "exports"
     way.step(
         "Find the lesions of one of these patients with the shipped weights",

@@ -78,7 +78,8 @@ def _measured(metrics: list[Mapping[str, Any]]) -> Iterator[str]:
                 continue
             interval = value["interval"]
             span = f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else ""
-            yield f"  {value['class']} {value['metric']}: {value['mean']:.3f}{span}, n = {value['n']}"
+            over = f"n = {value['n']} of {value['patients']} patients"
+            yield f"  {value['class']} {value['metric']}: {value['mean']:.3f}{span}, {over}"
 
 
 def _reported(reported: Mapping[str, Any]) -> Iterator[str]:

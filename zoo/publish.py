@@ -2,15 +2,17 @@
 
 Examples:
   python -m tfmed.zoo.publish weights runs/long --tag phantoms-1 --data "gliomas on MNI152"
-  tfmed evaluate brats_instance_seg --data test --json figures.json
-  python -m tfmed.zoo.publish metrics figures.json --dataset "20 gliomas on MNI152" \\
-      --command "tfmed evaluate brats_instance_seg --data test --json figures.json"
+  tfmed phantom test --kind glioma -n 20 --seed 9000
+  tfmed evaluate brats_instance_seg --data test --split all --json figures.json
+  python -m tfmed.zoo.publish metrics figures.json --dataset "20 gliomas on MNI152, seeds 9000 to 9019" \\
+      --made-by "tfmed phantom test --kind glioma -n 20 --seed 9000"
 """
 
 import hashlib
 import json
 import shutil
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,63 @@ def weights(run: Path, tag: str, data: str, dtype: str, chosen: str, is_default:
         card["default_weights"] = tag
     _write(card, folder)
     click.echo(f"{packed}: {packed.stat().st_size / 1e6:.2f} MB {dtype}, entered in the card as {tag}.")
+
+
+@command.command()
+@click.argument("figures", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dataset", required=True, help="What was evaluated on, in words.")
+@click.option("--made-by", help="Command that makes this data, if one does.")
+def metrics(figures: Path, dataset: str, made_by: str | None) -> None:
+    """Enter the scores in FIGURES, a file of tfmed evaluate --json, in the card.
+
+    Scores of the same weights on the same dataset and modalities are replaced.
+    """
+    report = json.loads(figures.read_text("utf-8"))
+    card = find(report["model"]).read_card()
+    known = [item["name"] for item in card["inputs"]["modalities"]]
+    entered = [
+        {
+            "weights": _tag(card, evaluation["name"]),
+            "dataset": dataset,
+            "split": f"{report['split']}, hash {report['split_hash'][:16]}",
+            "n": len(evaluation["rows"]),
+            "modalities": report["modalities"] or known,
+            "command": _again(report, evaluation["name"], made_by),
+            "values": list(_values(evaluation["summary"])),
+        }
+        for evaluation in report["evaluations"]
+        if evaluation["name"] in (*card["weights"], "default")
+    ]
+    if not entered:
+        raise TfmedError(f"{figures} holds no scores of weights that the card of {card['name']} names.")
+    replaced = {_key(entry) for entry in entered}
+    card["metrics"] = [entry for entry in card["metrics"] if _key(entry) not in replaced] + entered
+    _write(card, _folder(card["name"]))
+    click.echo(f"{len(entered)} sets of scores entered in the card of {card['name']}.")
+
+
+def _tag(card: Card, name: str) -> str:
+    return card["default_weights"] if name == "default" else name
+
+
+def _key(entry: dict[str, Any]) -> tuple[str, ...]:
+    return entry["weights"], entry["dataset"], *entry["modalities"]
+
+
+def _again(report: dict[str, Any], weights: str, made_by: str | None) -> str:
+    fed = f" --modalities {','.join(report['modalities'])}" if report["modalities"] else ""
+    chosen = f" --weights {weights}" if weights != "default" else ""
+    evaluate = (
+        f"tfmed evaluate {report['model']} --data {report['data']} --split {report['split']}{fed}{chosen}"
+    )
+    return f"{made_by} && {evaluate}" if made_by else evaluate
+
+
+def _values(summary: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for region, scores in summary.items():
+        for metric, score in scores.items():
+            if score["mean"] is not None:
+                yield {"metric": metric, "class": region, **score}
 
 
 def pack(source: Path, target: Path, dtype: str) -> None:
