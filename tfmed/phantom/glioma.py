@@ -36,10 +36,10 @@ class Plan:
 def draw(rng: np.random.Generator, grade: str | None = None) -> Plan:
     """A plan: "HGG" in three of four cases where no grade is given; volumes log-normal, 1 to 250 ml."""
     high = rng.random() < 0.75 if grade is None else grade == "HGG"
-    core = np.exp(rng.normal(np.log(26 if high else 38), 0.85 if high else 0.8))
-    ratio = np.exp(rng.normal(np.log(1.5), 0.75)) if high else np.exp(rng.normal(np.log(0.35), 0.8))
-    core = float(np.clip(core, 1, 150))
-    oedema = 0.0 if rng.random() < (0.03 if high else 0.2) else float(min(core * ratio, 240 - core))
+    core = np.exp(rng.normal(np.log(19 if high else 32), 0.85 if high else 0.8))
+    ratio = np.exp(rng.normal(np.log(2.6), 0.7)) if high else np.exp(rng.normal(np.log(0.7), 0.8))
+    core = float(np.clip(core, 1, 110))
+    oedema = 0.0 if rng.random() < (0.03 if high else 0.2) else float(min(core * ratio, 200 - core))
     enhances = high or rng.random() < 0.35
     completeness = rng.normal(1.3, 0.9) if high else rng.normal(-1.7, 0.5)
     reach = rng.uniform(8, 16)

@@ -26,6 +26,7 @@ def arrival(
             flux = c * np.diff(before, axis=axis)
             u[_cut(axis, 0, -1)] += flux
             u[_cut(axis, 1, None)] -= flux
+        np.clip(u, 0, 1, out=u)
         reached = (u >= 0.5) & ~np.isfinite(when)
         rise = u[reached] - before[reached]
         when[reached] = step - (u[reached] - 0.5) / np.maximum(rise, 1e-6)
