@@ -19,7 +19,6 @@ from tfmed.io.formats import Format, Header
 
 ORIENTATIONS = ("LAS", "LSA", "ASL", "LPS", "LIA", "AIL")
 DIRECTIONS = {"L": (-1, 0, 0), "A": (0, 1, 0), "P": (0, -1, 0), "S": (0, 0, 1), "I": (0, 0, -1)}
-ORIENT_BYTE = 252
 
 
 def header(path: Path) -> Header:
@@ -47,10 +46,8 @@ def write(array: np.ndarray, affine: np.ndarray, path: Path) -> None:
     image = nibabel.AnalyzeImage(array, None)
     image.set_data_dtype(array.dtype)
     image.header.set_zooms(spacing)
+    image.header["orient"] = bytes([ORIENTATIONS.index(codes)])
     nibabel.save(image, path)
-    with open(nibabel_files.header_file(path), "r+b") as file:
-        file.seek(ORIENT_BYTE)
-        file.write(bytes([ORIENTATIONS.index(codes)]))
 
 
 def owns(path: Path) -> bool:
@@ -69,7 +66,7 @@ def _affine(parsed: nibabel_files.Parsed) -> np.ndarray:
     steps: Any = parsed.header["pixdim"][1:4]
     if not (np.isfinite(steps) & (steps > 0)).all():
         raise TfmedError(f"{parsed.path} claims a spacing of {steps.tolist()} mm, it must be above 0")
-    orient = nibabel_files.first_bytes(nibabel_files.header_file(parsed.path), ORIENT_BYTE + 1)[-1]
+    orient = parsed.header["orient"].tobytes()[0]
     codes = ORIENTATIONS[orient if orient < len(ORIENTATIONS) else 0]
     return _centred(parsed.shape, steps, codes)
 

@@ -1,5 +1,6 @@
 """What a text header claims of its data, held against the file before anything is allocated."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ LONGEST_HEADER = 1 << 16
 
 @dataclass(frozen=True)
 class Claim:
-    """``values`` of ``itemsize`` bytes each, in ``data`` from byte ``start`` up to ``stop``, packed or not."""
+    """``values`` of ``itemsize`` bytes each, in ``data`` from byte ``start`` to ``stop``, packed or not."""
 
     path: Path
     values: int
@@ -57,9 +58,11 @@ def header_lines(path: Path, last: str | None) -> tuple[list[str], int]:
 
 
 def fields(path: Path, lines: list[str], separator: str) -> dict[str, str]:
-    """The lines as a mapping; TfmedError where a name occurs twice, as parsers differ in which they take."""
+    """The lines as a mapping; TfmedError where they aren't text or state a name twice (parsers differ then)."""
     found: dict[str, str] = {}
     for line in lines:
+        if not line.replace("\t", " ").isprintable():
+            raise TfmedError(f"{path} has bytes in its header that aren't text: {line[:60]!r}")
         name, mark, value = line.partition(separator)
         if not mark:
             continue
@@ -83,14 +86,19 @@ def lengths(path: Path, text: str) -> list[int]:
     return [int(word) for word in words]
 
 
-def check_steps(path: Path, text: str) -> None:
-    """TfmedError unless every spacing is a number above 0."""
+def numbers(
+    path: Path, name: str, text: str, count: int | None = None, above: float = -math.inf
+) -> list[float]:
+    """``count`` finite numbers above a bound; TfmedError for anything else."""
     try:
-        good = all(0 < float(word) < float("inf") for word in text.split())
+        found = [float(word) for word in text.split()]
     except ValueError:
-        good = False
-    if not good:
-        raise TfmedError(f"{path} claims a spacing of {text!r} mm, it must be above 0")
+        found = []
+    good = all(math.isfinite(number) and number > above for number in found)
+    if not found or not good or len(found) != (count or len(found)):
+        bound = f" above {above:g}" if math.isfinite(above) else ""
+        raise TfmedError(f"{path} states {name} as {text!r}; {count or 'some'} numbers{bound} are needed")
+    return found
 
 
 def beside(path: Path, name: str) -> Path:

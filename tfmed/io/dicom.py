@@ -1,50 +1,20 @@
-"""DICOM series, read by pydicom: a folder that holds one series, or any one file of it; multi-frame files
-too.
+"""DICOM series, read by pydicom: a folder that holds one series, or any one file of it; multi-frame too.
 
 Files belong together by SeriesInstanceUID. Slices are ordered by their position along the normal of the image
 plane, never by file name or instance number. Where every position occurs several times (diffusion, dynamics)
 the volumes are a fourth axis, in order of instance number. A gantry tilt gives a sheared affine.
 """
 
+import mmap
 from collections import defaultdict
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tfmed.errors import TfmedError
+from tfmed.io.dicom_slices import Slice, affine_of, slices_of, stacked
 from tfmed.io.formats import Format, Header
-
-LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-# Of the distance between slices: scanners write positions in decimal, so gaps differ in the last digits.
-GAP_TOLERANCE = 0.02
-COSINE_TOLERANCE = 1e-3
-
-
-@dataclass(frozen=True)
-class Slice:
-    """One frame: where it is (LPS mm), how it lies (row then column cosines), and how to get its pixels."""
-
-    path: Path
-    frame: int | None
-    number: int
-    position: np.ndarray
-    cosines: np.ndarray
-    pixel_mm: tuple[float, float]
-    thickness_mm: float
-    shape: tuple[int, int]
-    rescale: tuple[float, float]
-    dtype: np.dtype
-
-    @property
-    def normal(self) -> np.ndarray:
-        return np.cross(self.cosines[:3], self.cosines[3:])
-
-    @property
-    def along(self) -> float:
-        """Position along the normal, mm."""
-        return float(self.position @ self.normal)
 
 
 def header(path: Path) -> Header:
@@ -52,205 +22,95 @@ def header(path: Path) -> Header:
     first = stack[0][0]
     rows, columns = first.shape
     shape = (columns, rows, len(stack), len(stack[0]))
-    return Header(
-        shape if shape[3] > 1 else shape[:3], _affine([volumes[0] for volumes in stack]), first.dtype
-    )
+    affine = affine_of([volumes[0] for volumes in stack])
+    return Header(shape if shape[3] > 1 else shape[:3], affine, first.dtype)
 
 
 def read(path: Path, index: int | None) -> np.ndarray:
-    """The voxels [x, y, z]: x along a row, y down a column, z along the normal; rescaled as each slice says."""
+    """The voxels [x, y, z]: x along a row, y down a column, z along the normal; rescaled slice by slice."""
     stack = [volumes[index or 0] for volumes in _stack(path)]
-    rows, columns = stack[0].shape
-    array = np.empty((columns, rows, len(stack)), stack[0].dtype, order="F")
-    frames: dict[Path, np.ndarray] = {}
-    for k, entry in enumerate(stack):
-        if entry.path not in frames:
-            frames = {entry.path: _pixels(entry.path)}
-        pixels = frames[entry.path] if entry.frame is None else frames[entry.path][entry.frame]
+    planes, files = [], {}
+    for entry in stack:
+        if entry.path not in files:
+            files = {entry.path: _pixels(entry.path)}
+        pixels = files[entry.path] if entry.frame is None else files[entry.path][entry.frame]
+        if pixels.shape != entry.shape:
+            raise TfmedError(f"{entry.path} claims {entry.shape} pixels and holds {pixels.shape}")
         slope, intercept = entry.rescale
         scaled = pixels if (slope, intercept) == (1.0, 0.0) else pixels * slope + intercept
-        array[:, :, k] = scaled.T
-    return array
+        planes.append(scaled.T.astype(stack[0].dtype))
+    return np.stack(planes, axis=2)
 
 
 def owns(path: Path) -> bool:
     """A folder, or a file with DICOM's magic behind its preamble or an ending of DICOM."""
-    if path.is_dir():
+    if path.is_dir() or path.suffix.lower() in (".dcm", ".ima"):
         return True
     with open(path, "rb") as file:
-        return file.read(132)[128:] == b"DICM" or path.suffix.lower() in (".dcm", ".ima")
+        return file.read(132)[128:] == b"DICM"
 
 
 def _stack(path: Path) -> list[list[Slice]]:
-    """Slices along the normal, at each position the volumes in order of instance number."""
-    slices = [entry for file in _series(path) for entry in _slices(*file)]
-    _check_alike(slices)
-    places: dict[float, list[Slice]] = defaultdict(list)
-    for entry in sorted(slices, key=lambda entry: entry.along):
-        near = next(reversed(places), None)
-        same = near is not None and abs(entry.along - near) < GAP_TOLERANCE * max(entry.thickness_mm, 0.1)
-        places[near if same and near is not None else entry.along].append(entry)
-    stack = [
-        sorted(volumes, key=lambda entry: (entry.number, entry.frame or 0)) for volumes in places.values()
-    ]
-    counts = {len(volumes) for volumes in stack}
-    if len(counts) > 1:
-        odd = min(stack, key=len)[0]
-        raise TfmedError(
-            f"{odd.path}: at {odd.along:.2f} mm there are {min(counts)} slices, at others {max(counts)}; "
-            "slices are missing or two series are mixed"
-        )
-    _check_gaps([volumes[0] for volumes in stack])
-    return stack
+    return stacked([entry for file in _series(path) for entry in slices_of(*file)])
 
 
 def _series(path: Path) -> list[tuple[Path, Any]]:
     """The files of the series with their parsed headers."""
-    pydicom = _pydicom()
-    wanted = None if path.is_dir() else _parsed(pydicom, path)
     folder = path if path.is_dir() else path.parent
     found: dict[str, list[tuple[Path, Any]]] = defaultdict(list)
-    for file in sorted(entry for entry in folder.iterdir() if entry.is_file()):
-        data = _parsed(pydicom, file)
-        if data is not None and "Rows" in data:
+    for file in sorted(entry for entry in folder.iterdir() if entry.is_file() and owns(entry)):
+        data = _parsed(file)
+        if "Rows" not in data and "Image Storage" in data.file_meta.MediaStorageSOPClassUID.name:
+            raise TfmedError(f"{file} is cut short: it should be an image and states no size")
+        if "Rows" in data:
             found[str(data.get("SeriesInstanceUID", ""))].append((file, data))
-    if wanted is not None and "Rows" not in wanted:
-        raise TfmedError(
-            f"{path} is a DICOM file without an image ({wanted.get('SOPClassUID', 'unknown class')})"
-        )
-    if path.is_file() and wanted is None:
-        raise TfmedError(f"{path} isn't a DICOM file")
-    if wanted is not None:
-        return found[str(wanted.get("SeriesInstanceUID", ""))]
+    if path.is_file():
+        members = [files for files in found.values() if any(file == path for file, _ in files)]
+        if not members:
+            raise TfmedError(f"{path} is a DICOM file without an image")
+        return members[0]
     if not found:
         raise TfmedError(
-            f"{path} is a folder without DICOM images; a file or the folder of a series is needed"
+            f"{path} is a folder without DICOM images; the folder or a file of a series is needed"
         )
     if len(found) > 1:
-        names = ", ".join(
-            f"{files[0][1].get('SeriesDescription', uid)} ({files[0][0].name})"
-            for uid, files in found.items()
+        firsts = [files[0] for files in found.values()]
+        names = [f"{data.get('SeriesDescription', 'nameless')} ({file.name})" for file, data in firsts]
+        raise TfmedError(
+            f"{path} holds {len(found)} series; name one file of the one that is meant: {', '.join(names)}"
         )
-        raise TfmedError(f"{path} holds {len(found)} series, name one file of the one that is meant: {names}")
     return next(iter(found.values()))
 
 
-def _parsed(pydicom: Any, path: Path) -> Any:
-    """The headers of a file, None where it isn't DICOM."""
+def _parsed(path: Path, pixels: bool = False) -> Any:
+    """A file's dataset, with or without its pixels.
+
+    It is read from a map of the file: pydicom would allocate whatever length a damaged element claims, while
+    a map gives no more than there is.
+    """
+    pydicom = _pydicom()
     try:
-        return pydicom.dcmread(path, stop_before_pixels=True)
-    except (pydicom.errors.InvalidDicomError, OSError, EOFError):
-        return None
-
-
-def _slices(path: Path, data: Any) -> list[Slice]:
-    """The frames of one file: a single one, or those of a multi-frame image by their functional groups."""
-    if int(data.get("SamplesPerPixel", 1)) != 1:
-        raise TfmedError(f"{path} holds colours or vectors, a scalar image is needed")
-    if "NumberOfFrames" not in data:
-        return [_slice(path, data, None, [data])]
-    shared = list(data.get("SharedFunctionalGroupsSequence", []))
-    groups = list(data.get("PerFrameFunctionalGroupsSequence", []))
-    if len(groups) != int(data.NumberOfFrames):
-        raise TfmedError(f"{path} has {data.NumberOfFrames} frames but says of {len(groups)} where they are")
-    return [_slice(path, data, frame, [group, *shared, data]) for frame, group in enumerate(groups)]
-
-
-def _slice(path: Path, data: Any, frame: int | None, places: list[Any]) -> Slice:
-    def value(name: str, sequence: str, default: Any = None) -> Any:
-        for place in places:
-            inner = place[sequence].value[0] if sequence in place and place[sequence].value else place
-            if name in inner and inner[name].value not in (None, ""):
-                return inner[name].value
-        if default is None:
-            raise TfmedError(f"{path} lacks {name}, so where its slices are is unknown")
-        return default
-
-    slope = float(value("RescaleSlope", "PixelValueTransformationSequence", 1))
-    intercept = float(value("RescaleIntercept", "PixelValueTransformationSequence", 0))
-    row_mm, column_mm = (float(step) for step in value("PixelSpacing", "PixelMeasuresSequence"))
-    if not (row_mm > 0 and column_mm > 0):
-        raise TfmedError(f"{path} claims a spacing of {row_mm} and {column_mm} mm, it must be above 0")
-    thickness = value("SpacingBetweenSlices", "PixelMeasuresSequence", 0) or value(
-        "SliceThickness", "PixelMeasuresSequence", 1
-    )
-    bits, signed = int(data.get("BitsAllocated", 16)), int(data.get("PixelRepresentation", 0))
-    stored = np.dtype(f"{'int' if signed else 'uint'}{max(8, bits)}")
-    return Slice(
-        path,
-        frame,
-        int(data.get("InstanceNumber") or 0),
-        np.array(value("ImagePositionPatient", "PlanePositionSequence"), np.float64),
-        np.array(value("ImageOrientationPatient", "PlaneOrientationSequence"), np.float64),
-        (row_mm, column_mm),
-        abs(float(thickness)),
-        (int(data.Rows), int(data.Columns)),
-        (slope, intercept),
-        stored if (slope, intercept) == (1.0, 0.0) else np.dtype(np.float32),
-    )
-
-
-def _check_alike(slices: list[Slice]) -> None:
-    """One orientation, size and spacing; TfmedError names the first file that differs."""
-    first = slices[0]
-    for entry in slices:
-        if np.abs(entry.cosines - first.cosines).max() > COSINE_TOLERANCE:
-            raise TfmedError(
-                f"{entry.path} lies otherwise than {first.path.name} of the same series: orientations "
-                f"{entry.cosines.tolist()} and {first.cosines.tolist()}"
-            )
-        if entry.shape != first.shape or not np.allclose(entry.pixel_mm, first.pixel_mm, rtol=1e-4):
-            raise TfmedError(
-                f"{entry.path} has {entry.shape} pixels of {entry.pixel_mm} mm, {first.path.name} of the same "
-                f"series {first.shape} of {first.pixel_mm} mm"
-            )
-
-
-def _check_gaps(slices: list[Slice]) -> None:
-    """Equal distances along the normal; TfmedError names the file behind the gap."""
-    gaps = np.diff([entry.along for entry in slices])
-    if not gaps.size:
-        return
-    usual = float(np.median(gaps))
-    worst = int(np.argmax(np.abs(gaps - usual)))
-    if abs(gaps[worst] - usual) > GAP_TOLERANCE * usual:
-        raise TfmedError(
-            f"{slices[worst + 1].path} lies {gaps[worst]:.3f} mm behind {slices[worst].path.name}, other slices "
-            f"{usual:.3f} mm: a slice is missing or the distances are uneven"
-        )
-
-
-def _affine(slices: list[Slice]) -> np.ndarray:
-    """Index (column, row, slice) to RAS+ mm (DICOM PS3.3, C.7.6.2.1.1); slices step from the first to the last."""
-    first, last = slices[0], slices[-1]
-    if len(slices) > 1:
-        step = (last.position - first.position) / (len(slices) - 1)
-    else:
-        step = first.normal * first.thickness_mm
-    lps = np.eye(4)
-    lps[:3, 0] = first.cosines[:3] * first.pixel_mm[1]
-    lps[:3, 1] = first.cosines[3:] * first.pixel_mm[0]
-    lps[:3, 2] = step
-    lps[:3, 3] = first.position
-    return LPS_TO_RAS @ lps
+        with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return pydicom.dcmread(content, stop_before_pixels=not pixels)
+    except Exception as error:
+        raise TfmedError(f"{path} is no readable DICOM file: {' '.join(str(error).split())}") from error
 
 
 def _pixels(path: Path) -> np.ndarray:
     """The stored pixels [rows, columns] or [frames, rows, columns] of a file."""
-    pydicom = _pydicom()
-    data = pydicom.dcmread(path)
+    data = _parsed(path, pixels=True)
     try:
         return data.pixel_array
     except Exception as error:
         syntax = data.file_meta.TransferSyntaxUID.name
-        reason = " ".join(str(error).split())
-        raise TfmedError(f"{path} ({syntax}) can't be read as pixels: {reason}") from error
+        raise TfmedError(
+            f"{path} ({syntax}): its pixels can't be read: {' '.join(str(error).split())}"
+        ) from error
 
 
 def _pydicom() -> Any:
     try:
         import pydicom
-        import pydicom.errors
     except ImportError:
         raise TfmedError("reading DICOM needs pydicom: pip install 'tfmed[dicom]'") from None
     return pydicom

@@ -5,6 +5,8 @@ and nowhere else, into [x, y, z] and RAS+.
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,9 @@ def voxels(path: Path, image_io: str, index: int | None) -> np.ndarray:
     if len(size) > 3:
         reader.SetExtractIndex([0, 0, 0, index or 0] + [0] * (len(size) - 4))
         reader.SetExtractSize(size[:3] + [0] * (len(size) - 3))
-    return SimpleITK.GetArrayFromImage(reader.Execute()).T
+    with _told(path, image_io):
+        image = reader.Execute()
+    return SimpleITK.GetArrayFromImage(image).T
 
 
 def write(array: np.ndarray, affine: np.ndarray, path: Path, image_io: str) -> None:
@@ -73,10 +77,8 @@ def _reader(path: Path, image_io: str) -> Any:
     reader = SimpleITK.ImageFileReader()
     reader.SetImageIO(image_io)
     reader.SetFileName(str(path))
-    try:
+    with _told(path, image_io):
         reader.ReadImageInformation()
-    except RuntimeError as error:
-        raise TfmedError(f"{path} can't be read as {image_io[:-2]}: {_last_line(error)}") from None
     return reader
 
 
@@ -93,7 +95,12 @@ def _dtype(reader: Any) -> np.dtype:
     return np.dtype({"signed": "int", "unsigned": "uint", "float": "float"}[kind] + bits)
 
 
-def _last_line(error: Exception) -> str:
-    """The sentence of an ITK exception: its last line that says anything."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
+@contextmanager
+def _told(path: Path, image_io: str) -> Iterator[None]:
+    """ITK's exceptions as one sentence: the last line that says anything."""
+    try:
+        yield
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        reason = lines[-1].replace(str(path), path.name) if lines else "no reason given"
+        raise TfmedError(f"{path} can't be read as {image_io.removesuffix('IO')}: {reason}") from None

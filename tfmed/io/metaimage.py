@@ -29,6 +29,10 @@ ITEM_SIZES = {
     "MET_FLOAT": 4,
     "MET_DOUBLE": 8,
 }
+SPACINGS = ("ElementSpacing", "ElementSize")
+PER_AXIS = (*SPACINGS, "Offset", "Origin", "Position", "CenterOfRotation")
+MATRICES = ("TransformMatrix", "Rotation", "Orientation")
+COUNTS = ("CompressedDataSize", "ElementNumberOfChannels", "HeaderSize", "ElementByteSize")
 
 
 def header(path: Path) -> Header:
@@ -57,9 +61,7 @@ def _claim(path: Path) -> claims.Claim:
     kind = claims.needed(path, found, "ElementType")
     if kind not in ITEM_SIZES:
         raise TfmedError(f"{path} claims voxels of type {kind}. Known: {', '.join(ITEM_SIZES)}")
-    for name in ("ElementSpacing", "ElementSize"):
-        if name in found:
-            claims.check_steps(path, found[name])
+    _check_numbers(path, found, len(shape))
     if where.upper().startswith("LIST") or "%" in where:
         raise TfmedError(f"{path} spreads its voxels over several files ({where}); one data file is needed")
     data = path if where.upper() == "LOCAL" else claims.beside(path, where)
@@ -77,6 +79,19 @@ def _claim(path: Path) -> claims.Claim:
     )
     claim.check()
     return claim
+
+
+def _check_numbers(path: Path, found: dict[str, str], axes: int) -> None:
+    """The parser takes any number of axes, and any count of numbers, at its word."""
+    if claims.needed(path, found, "NDims") != str(axes):
+        raise TfmedError(f"{path} states {found['NDims']} axes (NDims) and lengths of {axes} (DimSize)")
+    for name, text in found.items():
+        if name in PER_AXIS:
+            claims.numbers(path, name, text, axes, 0 if name in SPACINGS else -math.inf)
+        elif name in MATRICES:
+            claims.numbers(path, name, text, axes * axes)
+        elif name in COUNTS:
+            claims.numbers(path, name, text, 1, -2)
 
 
 def _check_sum(claim: claims.Claim, array: np.ndarray) -> None:

@@ -40,7 +40,10 @@ class Parsed:
 
 def parse(path: Path, header_class: Any) -> Parsed:
     """Parse a header by a nibabel header class; TfmedError where the data file can't hold what it claims."""
-    start = first_bytes(header_file(path), header_class.template_dtype.itemsize)
+    file = header_file(path)
+    if is_gzipped(file) and file != data_file(path):
+        _verify(file)
+    start = first_bytes(file, header_class.template_dtype.itemsize)
     header = header_class(start, check=False)
     slope, inter = header.get_slope_inter()
     parsed = Parsed(
@@ -132,6 +135,13 @@ def _inflated(parsed: Parsed) -> io.BytesIO:
         while file.read(1 << 20):
             pass
     return io.BytesIO(content)
+
+
+def _verify(path: Path) -> None:
+    """Unpack a gzipped file to its end, where the checksum is compared."""
+    with gzip.open(path) as file:
+        while file.read(1 << 20):
+            pass
 
 
 def _ends(path: Path, ending: str) -> bool:

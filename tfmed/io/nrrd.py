@@ -46,12 +46,14 @@ def _claim(path: Path) -> claims.Claim:
     lines = [line for line in lines if not line.startswith("#") and ":=" not in line]
     found = {name.lower(): value for name, value in claims.fields(path, lines, ":").items()}
     shape = claims.lengths(path, claims.needed(path, found, "sizes"))
+    if claims.needed(path, found, "dimension") != str(len(shape)):
+        raise TfmedError(f"{path} states dimension {found['dimension']} and {len(shape)} sizes")
     kind = claims.needed(path, found, "type").lower()
     sizes = [size for size, names in TYPES.items() if kind in names.split(", ")]
     if not sizes:
         raise TfmedError(f"{path} claims voxels of type {kind!r}, a scalar number is needed")
     if "spacings" in found:
-        claims.check_steps(path, found["spacings"].lower().replace("nan", "1"))
+        claims.numbers(path, "spacings", found["spacings"].lower().replace("nan", "1"), len(shape), 0)
     where = found.get("data file", found.get("datafile"))
     if where and (where.upper().startswith("LIST") or "%" in where):
         raise TfmedError(f"{path} spreads its voxels over several files ({where}); one data file is needed")
