@@ -41,7 +41,7 @@ def find_lesions(labels: np.ndarray, owner: np.ndarray, rules: Rules, voxel_mm3:
     triples, inverse, counts = np.unique(
         objects[:, tumour].T, axis=0, return_inverse=True, return_counts=True
     )
-    groups = agree([tuple(map(int, triple)) for triple in triples], counts.tolist())
+    groups = agree([(a, b, c) for a, b, c in triples.tolist()], counts.tolist())
     lesions = np.zeros(labels.shape, np.int32)
     lesions[tumour] = groups[inverse.ravel()]
     lesions[~_plausible(lesions, objects, rules, voxel_mm3)[lesions]] = 0

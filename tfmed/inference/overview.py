@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfmed import intensity
+from tfmed.inference.boxes import Box, mask_box
 from tfmed.inference.rules import Region, Rules
 from tfmed.study import Volume
 
@@ -35,7 +36,7 @@ def draw(result: "Result", path: Path) -> None:
     images = {name: result.study.images[name].canonical() for name in result.modalities}
     labels, instances = result.labels.canonical().array, result.instances.canonical().array
     first = next(iter(images.values()))
-    box = _head_box(first)
+    box = mask_box(intensity.foreground(first.array), MARGIN)
     cuts = _cuts(instances, box)
     columns = len(images) + 1
     sizes = [_size_mm(first, box, view) for view in VIEWS]
@@ -76,18 +77,7 @@ def value_regions(rules: Rules) -> dict[int, Region]:
     }
 
 
-def _head_box(image: Volume) -> tuple[slice, slice, slice]:
-    inside = intensity.foreground(image.array)
-    box = []
-    for axis, length in enumerate(inside.shape):
-        filled = np.flatnonzero(inside.any(axis=tuple(a for a in range(3) if a != axis)))
-        low, high = (filled[0], filled[-1] + 1) if filled.size else (0, length)
-        box.append(slice(max(int(low) - MARGIN, 0), min(int(high) + MARGIN, length)))
-    x, y, z = box
-    return x, y, z
-
-
-def _cuts(instances: np.ndarray, box: tuple[slice, slice, slice]) -> dict[str, int]:
+def _cuts(instances: np.ndarray, box: Box) -> dict[str, int]:
     """Slice of each view where the largest lesion is widest; of equals the middle one."""
     cuts = {}
     for view, axis in VIEWS.items():
@@ -98,14 +88,14 @@ def _cuts(instances: np.ndarray, box: tuple[slice, slice, slice]) -> dict[str, i
     return cuts
 
 
-def _cut(array: np.ndarray, box: tuple[slice, slice, slice], view: str, index: int) -> np.ndarray:
+def _cut(array: np.ndarray, box: Box, view: str, index: int) -> np.ndarray:
     """A slice as a picture [rows from top, columns from left]: up is up or front, the left column R or A."""
     axis = VIEWS[view]
     plane = np.take(array, index, axis)[tuple(part for a, part in enumerate(box) if a != axis)]
     return plane[::-1, ::-1].T
 
 
-def _size_mm(image: Volume, box: tuple[slice, slice, slice], view: str) -> tuple[float, float]:
+def _size_mm(image: Volume, box: Box, view: str) -> tuple[float, float]:
     """Width and height of a view's picture."""
     width, height = (a for a in range(3) if a != VIEWS[view])
     edges = [(part.stop - part.start) * step for part, step in zip(box, image.spacing_mm, strict=True)]
@@ -170,7 +160,7 @@ def _words(figure: Any, result: "Result") -> None:
     figure.text(1 - 0.05 / width, 1 - 0.3 / height, note, color=INK, fontsize=9, va="center", ha="right")
     regions = value_regions(result.rules)
     handles = [
-        Patch(facecolor=np.array(region.colour) / 255, label=_value_title(value, region, result.rules))
+        Patch(facecolor=_hex(region.colour), label=_value_title(value, region, result.rules))
         for value, region in regions.items()
     ]
     figure.legend(
@@ -195,3 +185,8 @@ def _sentence(lesion: Any, rules: Rules) -> str:
         f"{lesion.id}: {titles[lesion.category]}, {lesion.volume_ml:.1f} ml, {extent} mm, "
         f"{lesion.hemisphere}, confidence {lesion.confidence:.2f}"
     )
+
+
+def _hex(colour: tuple[int, int, int]) -> str:
+    red, green, blue = colour
+    return f"#{red:02x}{green:02x}{blue:02x}"
