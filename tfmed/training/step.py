@@ -41,7 +41,7 @@ class Step:
         self._averaged = list(zip(averages, self._weights, strict=True)) if averages else []
         self._clip_norm = clip_norm
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def __call__(self, batch: tuple, decay: tf.Tensor) -> tf.Tensor:
         terms = self._strategy.run(self._update, args=batch)
         for average, weight in self._averaged:

@@ -39,7 +39,7 @@ class Validator:
         scores = {name: float(part / whole) if whole else None for name, (part, whole) in sums.items()}
         return scores, pictures
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def _regions(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
         _, height, width, _ = inputs["image"].shape
         return self._model.decode(self._model(inputs, training=False), height, width)["regions"]
