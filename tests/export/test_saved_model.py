@@ -1,5 +1,6 @@
 """An export, loaded by a TensorFlow that never saw tfmed, answers what the model in this process answers."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -222,6 +223,13 @@ def test_a_name_that_no_url_or_folder_can_hold_is_refused(model, tmp_path, name)
     with pytest.raises(TfmedError, match="cannot be a served name"):
         export(model, tmp_path, name=name)
     assert contents(tmp_path) == []
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "grpc", None)
+    spec = importlib.util.spec_from_file_location("stubs_anew", stubs.__file__)
+    with pytest.raises(TfmedError, match=r"pip install tfmed\[serve\]"):
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 
 def test_versions_start_at_one(model, tmp_path):

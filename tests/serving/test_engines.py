@@ -59,6 +59,7 @@ def test_command_line_of_docker(folder):
         "docker",
         "run",
         "--rm",
+        "--init",
         "--publish=0.0.0.0:9000:8500",
         "--publish=0.0.0.0:9001:8501",
         f"--volume={folder}:/models:ro",

@@ -59,18 +59,11 @@ def command(engine: str, directory: Path, host: str, port: int, rest_port: int) 
     if engine == "tensorflow_model_server":
         ports = [f"--port={port}", f"--rest_api_port={rest_port}"]
         return [engine, *ports, timeout, f"--model_config_file={directory / CONFIG}"]
+    # --init passes signals on to the server, which is not the container's first process.
+    docker = ["docker", "run", "--rm", "--init"]
     published = [f"--publish={host}:{port}:8500", f"--publish={host}:{rest_port}:8501"]
     mounted = f"--volume={directory}:/models:ro"
-    return [
-        "docker",
-        "run",
-        "--rm",
-        *published,
-        mounted,
-        IMAGE,
-        timeout,
-        f"--model_config_file=/models/{CONFIG}",
-    ]
+    return [*docker, *published, mounted, IMAGE, timeout, f"--model_config_file=/models/{CONFIG}"]
 
 
 def config_base(engine: str) -> str | None:

@@ -17,6 +17,12 @@ HTTP_STATUS = {
     Code.UNAVAILABLE: 503,
     Code.DEADLINE_EXCEEDED: 504,
 }
+# Lines of a graph's error that tell its place; the first of several errors is kept, without its number.
+_PLACE = re.compile(
+    r"Graph execution error|Detected at node|<stack traces"
+    r"|\d+ (root|successful|derived) |\s*(\[\[|\([1-9]\d*\) )"
+)
+_FIRST = re.compile(r"^\s*\(0\) [A-Z_]+:\s*")
 _CODES = {code.value[0]: code for code in Code}
 
 
@@ -40,16 +46,7 @@ def from_tensorflow(error: tf.errors.OpError) -> RequestError:
 
 def _sentence(message: str) -> str:
     """What an operation said, of a message that also tells where in the graph it stands."""
-    said = [
-        line
-        for line in message.splitlines()
-        if line.strip()
-        and not re.match(
-            r"Graph execution error|Detected at node|<stack traces|\s*\[\[\{\{|\d+ successful|\d+ derived",
-            line,
-        )
-        and not re.match(r"\s*\(\d+\) ", line)
-    ]
+    said = [_FIRST.sub("", line) for line in message.splitlines() if line.strip() and not _PLACE.match(line)]
     sentence = " ".join(said) or message
     assertion = re.match(r"assertion failed: (.*)", sentence)
     return re.sub(r"\[([^][]*)\]", r"\1", assertion[1]) if assertion else sentence

@@ -82,6 +82,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, code: int, body: dict[str, Any]) -> None:
         content = json.dumps(body).encode()
         self.send_response(code)
+        if self.close_connection:
+            self.send_header("Connection", "close")
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -90,13 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """An error as TensorFlow Serving words it; ends the connection, where a body may lie unread."""
         self.close_connection = True
-        content = json.dumps({"error": message or self.responses[code][0]}).encode()
-        self.send_response(code)
-        self.send_header("Connection", "close")
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
+        self._send(code, {"error": message or self.responses[code][0]})
 
     def log_message(self, format: str, *args: Any) -> None:
         _log.info(format, *args)
