@@ -58,7 +58,7 @@ def header_lines(path: Path, last: str | None) -> tuple[list[str], int]:
 
 
 def fields(path: Path, lines: list[str], separator: str) -> dict[str, str]:
-    """The lines as a mapping; TfmedError where they aren't text or state a name twice (parsers differ then)."""
+    """The lines as a mapping; TfmedError where they aren't text or state a name twice."""
     found: dict[str, str] = {}
     for line in lines:
         if not line.replace("\t", " ").isprintable():

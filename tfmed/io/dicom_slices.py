@@ -130,7 +130,7 @@ def _check_gaps(slices: list[Slice]) -> None:
     gaps = np.diff([entry.along for entry in slices])
     if not gaps.size:
         return
-    usual = float(np.median(gaps))
+    usual = float(np.sort(gaps)[(len(gaps) - 1) // 2])
     worst = int(np.argmax(np.abs(gaps - usual)))
     if abs(gaps[worst] - usual) > GAP_TOLERANCE * usual:
         raise TfmedError(

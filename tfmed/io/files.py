@@ -80,7 +80,7 @@ def save(volume: Volume, path: str | Path, format: str | None = None) -> None:
     array = volume.array.view(np.uint8) if volume.dtype == np.bool_ else volume.array
     with (
         tempfile.TemporaryDirectory(dir=path.parent, prefix=".tfmed-") as beside,
-        _one_sentence(path, "write"),
+        _one_sentence(path, "written"),
     ):
         entry.write(array, volume.affine, Path(beside) / path.name)
         written = sorted(Path(beside).iterdir(), key=lambda file: file.name == path.name)
@@ -113,8 +113,8 @@ def ending_of(path: str | Path) -> str:
 class _one_sentence:
     """Whatever a parser raises becomes one TfmedError that names the file."""
 
-    def __init__(self, path: Path, verb: str = "read") -> None:
-        self.path, self.verb = path, verb
+    def __init__(self, path: Path, done: str = "read") -> None:
+        self.path, self.done = path, done
 
     def __enter__(self) -> None:
         pass
@@ -123,7 +123,7 @@ class _one_sentence:
         if error is None or not isinstance(error, Exception) or isinstance(error, TfmedError):
             return
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise TfmedError(f"{self.path} can't be {self.verb}: {reason}") from error
+        raise TfmedError(f"{self.path} can't be {self.done}: {reason}") from error
 
 
 def _existing(path: str | Path) -> Path:

@@ -1,0 +1,211 @@
+"""Files that can't be read as a scalar volume: one clear sentence each."""
+
+import gzip
+import struct
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+import SimpleITK
+
+from tfmed import io
+from tfmed.errors import TfmedError
+from tfmed.study import LabelMap, Volume
+
+AFFINE = np.diag([1.0, 2, 3, 1])
+
+
+def nifti(path: Path, array: np.ndarray) -> Path:
+    nibabel.save(nibabel.Nifti1Image(array, AFFINE, dtype=array.dtype), path)
+    return path
+
+
+def refused(path: Path, message: str) -> None:
+    with pytest.raises(TfmedError, match=message) as caught:
+        io.load(path)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def patched(path: Path, offset: int, layout: str, *values: float) -> Path:
+    content = bytearray(path.read_bytes())
+    struct.pack_into(layout, content, offset, *values)
+    path.write_bytes(content)
+    return path
+
+
+def edited(path: Path, old: str, new: str) -> Path:
+    content = path.read_bytes()
+    assert old.encode() in content
+    path.write_bytes(content.replace(old.encode(), new.encode()))
+    return path
+
+
+def saved(path: Path, array: np.ndarray | None = None) -> Path:
+    array = np.arange(60, dtype=np.int16).reshape(3, 4, 5) if array is None else array
+    io.save(Volume(array, AFFINE), path)
+    return path
+
+
+def test_missing_empty_and_unknown_files(tmp_path: Path) -> None:
+    refused(tmp_path / "no.nii", "doesn't exist")
+    (tmp_path / "empty.nii").touch()
+    refused(tmp_path / "empty.nii", "is an empty file")
+    (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff" + bytes(200))
+    refused(tmp_path / "photo.jpg", r"no ending of a known image format. Known: .*\.nii")
+    (tmp_path / "folder").mkdir()
+    refused(tmp_path / "folder", "folder without DICOM")
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".hdr", ".mha", ".mhd", ".nrrd", ".nhdr", ".dcm"])
+def test_a_file_of_another_type_with_this_ending(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"x{ending}"
+    path.write_bytes(b"<html>Log in to download</html>" * 40)
+    refused(path, "x")
+
+
+def test_truncated_gzip(tmp_path: Path) -> None:
+    path = nifti(
+        tmp_path / "a.nii.gz", np.random.default_rng(0).integers(0, 99, (20, 20, 20)).astype(np.int16)
+    )
+    path.write_bytes(path.read_bytes()[:-2000])
+    refused(path, "ended before the end")
+
+
+def test_a_flipped_byte_in_compressed_voxels_is_noticed(tmp_path: Path) -> None:
+    array = np.random.default_rng(0).integers(0, 99, (20, 20, 20)).astype(np.int16)
+    for path in (nifti(tmp_path / "a.nii.gz", array), saved(tmp_path / "a.mha", array)):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 0x55
+        path.write_bytes(content)
+        with pytest.raises(TfmedError, match=path.name):
+            io.load(path)
+
+
+def test_a_header_that_claims_a_million_million_voxels(tmp_path: Path) -> None:
+    path = patched(nifti(tmp_path / "a.nii", np.zeros((3, 4, 5), np.int16)), 42, "<3h", 10000, 10000, 10000)
+    refused(path, r"claims 2e\+12 bytes for voxels \(10000, 10000, 10000\)")
+    packed = tmp_path / "b.nii.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    refused(packed, "can't hold them")
+    refused(
+        edited(saved(tmp_path / "a.mha"), "DimSize = 3 4 5", "DimSize = 10000 10000 10000"), r"claims 2e\+12"
+    )
+    refused(edited(saved(tmp_path / "a.nrrd"), "sizes: 3 4 5", "sizes: 10000 10000 10000"), r"claims 2e\+12")
+
+
+def test_sizes_larger_than_the_compressed_voxels_are_noticed(tmp_path: Path) -> None:
+    refused(edited(saved(tmp_path / "a.mha"), "DimSize = 3 4 5", "DimSize = 3 4 6"), "damaged|can't be read")
+    refused(edited(saved(tmp_path / "a.nrrd"), "sizes: 3 4 5", "sizes: 3 4 6"), "can't be read")
+
+
+def test_bad_voxels_are_counted_and_taken_as_zero_and_refused_for_labels(tmp_path: Path) -> None:
+    array = np.ones((3, 4, 5), np.float32)
+    array[0, 0, :3] = (np.nan, np.inf, -np.inf)
+    path = saved(tmp_path / "a.nii.gz", array)
+    with pytest.warns(UserWarning, match=r"a\.nii\.gz: 3 of 60 voxels are NaN or infinite"):
+        volume = io.load(path)
+    assert volume.array[0, 0].tolist() == [0, 0, 0, 1, 1]
+    with pytest.raises(TfmedError, match="3 of 60 voxels are NaN or infinite, which a label map can't have"):
+        io.load_labels(path)
+
+
+def test_labels_of_fractions_are_refused_and_of_whole_floats_taken(tmp_path: Path) -> None:
+    with pytest.raises(TfmedError, match="whole numbers only"):
+        io.load_labels(saved(tmp_path / "a.nii", np.full((2, 2, 2), 0.5)))
+    whole = io.load_labels(saved(tmp_path / "b.nii", np.full((2, 2, 2), 4.0)))
+    assert isinstance(whole, LabelMap) and whole.dtype == np.uint8 and (whole.array == 4).all()
+    negative = io.load_labels(saved(tmp_path / "c.nii", np.full((2, 2, 2), -4.0)))
+    assert (negative.array == -4).all()
+
+
+@pytest.mark.parametrize("step", [0.0, -1.0, float("nan")])
+def test_zero_or_negative_spacing(tmp_path: Path, step: float) -> None:
+    path = nifti(tmp_path / "a.nii", np.zeros((3, 4, 5), np.int16))
+    refused(patched(patched(path, 80, "<f", step), 252, "<2h", 1, 0), "spacing of")
+    analyze = tmp_path / "b.hdr"
+    nibabel.save(nibabel.AnalyzeImage(np.zeros((3, 4, 5), np.int16), None), analyze)
+    refused(patched(analyze, 80, "<f", step), "spacing of")
+    refused(
+        edited(saved(tmp_path / "a.mha"), "ElementSpacing = 1 2 3", f"ElementSpacing = {step} 2 3"), "above 0"
+    )
+
+
+def test_singular_affines(tmp_path: Path) -> None:
+    path = nifti(tmp_path / "a.nii", np.zeros((3, 4, 5), np.int16))
+    refused(patched(path, 280, "<4f", 0, 0, 0, 0), "singular")
+    refused(edited(saved(tmp_path / "a.nrrd"), "(0,-2,0)", "(-1,0,0)"), "a.nrrd")
+    refused(
+        edited(
+            saved(tmp_path / "a.mha"),
+            "TransformMatrix = -1 0 0 0 -1 0 0 0 1",
+            "TransformMatrix = -1 0 0 -1 0 0 0 0 1",
+        ),
+        "a.mha",
+    )
+
+
+def test_colours_and_complex_numbers(tmp_path: Path) -> None:
+    colours = np.zeros((3, 4, 5), np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")]))
+    refused(nifti(tmp_path / "a.nii", colours), "colours or vectors, a scalar image is needed")
+    refused(nifti(tmp_path / "b.nii", np.zeros((3, 4, 5), np.complex64)), "complex")
+    vectors = SimpleITK.GetImageFromArray(np.zeros((5, 4, 3, 3), np.uint8), isVector=True)
+    for name in ("c.mha", "c.nrrd"):
+        SimpleITK.WriteImage(vectors, tmp_path / name)
+        refused(tmp_path / name, "colours or vectors")
+
+
+def test_four_axes_need_an_index(tmp_path: Path) -> None:
+    array = np.arange(3 * 4 * 5 * 2, dtype=np.int16).reshape(3, 4, 5, 2)
+    series = SimpleITK.JoinSeries([SimpleITK.GetImageFromArray(array[..., n].T.copy()) for n in range(2)])
+    SimpleITK.WriteImage(series, tmp_path / "a.mha")
+    SimpleITK.WriteImage(series, tmp_path / "a.nrrd")
+    for path in (
+        nifti(tmp_path / "a.nii", array),
+        nifti(tmp_path / "a.nii.gz", array),
+        tmp_path / "a.mha",
+        tmp_path / "a.nrrd",
+    ):
+        refused(path, r"holds 2 volumes .*name one by index=0 to 1")
+        assert np.array_equal(io.load(path, index=1).array, array[..., 1])
+        with pytest.raises(TfmedError, match="index=2"):
+            io.load(path, index=2)
+    single = nifti(tmp_path / "one.nii", array[..., :1])
+    assert io.load(single).shape == (3, 4, 5)
+    with pytest.raises(TfmedError, match="holds one volume"):
+        io.load(single, index=3)
+    refused(nifti(tmp_path / "five.nii", np.zeros((2, 2, 2, 2, 2), np.int16)), "5 axes")
+
+
+def test_halves_of_pairs_and_files_outside(tmp_path: Path) -> None:
+    for name, other in (("a.hdr", "a.img"), ("b.mhd", "b.zraw"), ("c.nhdr", "c.raw.gz")):
+        (saved(tmp_path / name).parent / other).unlink()
+        refused(tmp_path / name, other.replace(".", r"\."))
+    (tmp_path / "outside.raw.gz").write_bytes(b"x" * 99)
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    for name, data in (("d.nhdr", "d.raw.gz"), ("d.mhd", "d.zraw")):
+        for elsewhere in ("../outside.raw.gz", str(tmp_path / "outside.raw.gz")):
+            refused(edited(saved(inner / name), data, elsewhere), "outside its folder")
+    (inner / "link.raw.gz").symlink_to(tmp_path / "outside.raw.gz")
+    refused(edited(saved(inner / "e.nhdr"), "e.raw.gz", "link.raw.gz"), "outside its folder")
+
+
+def test_a_failed_save_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(TfmedError, match=r"a\.hdr can't hold this grid"):
+        io.save(Volume(np.zeros((3, 4, 5), np.int16), AFFINE), tmp_path / "a.hdr", format="analyze")
+    with pytest.raises(TfmedError, match="written"):
+        io.save(Volume(np.zeros((3, 4, 5), np.float16), AFFINE), tmp_path / "a.nii")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(TfmedError, match="folder doesn't exist"):
+        io.save(Volume(np.zeros((3, 4, 5), np.int16), AFFINE), tmp_path / "no" / "a.nii")
+    with pytest.raises(TfmedError, match=r"format='dicom'\. Known: analyze, metaimage, nifti, nrrd"):
+        io.save(Volume(np.zeros((3, 4, 5), np.int16), AFFINE), tmp_path / "a.dcm", format="dicom")
+    with pytest.raises(TfmedError, match="no ending of a known image format"):
+        io.save(Volume(np.zeros((3, 4, 5), np.int16), AFFINE), tmp_path / "a.tiff")
+
+
+def test_saving_over_a_file_replaces_it(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.nii")
+    saved(path, np.full((2, 2, 2), 7, np.int16))
+    assert (io.load(path).array == 7).all() and len(list(tmp_path.iterdir())) == 1
