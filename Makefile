@@ -11,7 +11,7 @@ PYTEST := TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 $(BIN)/python -m pyt
 OP_SOURCES := $(wildcard tfmed/ops/cc/*) tfmed/ops/build.py
 DEMO ?= demo
 
-.PHONY: help demo test test-slow test-peers lint format wheel-smoke sanitize lock clean
+.PHONY: help demo test test-slow test-peers lint format wheel-smoke lock clean
 
 help: ## Show the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
