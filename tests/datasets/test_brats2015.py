@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -17,7 +19,7 @@ def folders(case: str, number: int) -> list[str]:
     return [f"{case}/{name}/{name}.mha" for name in names(number)]
 
 
-def test_cases_patients_grades_and_editions(tmp_path):
+def test_cases_patients_grades_and_editions(tmp_path: Path) -> None:
     root = touch(
         tmp_path / "BRATS2015_Training",
         *folders("HGG/brats_tcia_pat153_0109", 100),
@@ -39,14 +41,14 @@ def test_cases_patients_grades_and_editions(tmp_path):
     assert {case.dataset for case in cases} == {"brats2015"}
 
 
-def test_one_number_in_both_grades_is_two_patients_with_two_ids(tmp_path):
+def test_one_number_in_both_grades_is_two_patients_with_two_ids(tmp_path: Path) -> None:
     root = touch(tmp_path, *folders("HGG/brats_2013_pat0001_1", 1), *folders("LGG/brats_2013_pat0001_1", 11))
     cases = datasets.scan(root)
     assert [case.id for case in cases] == ["HGG_brats_2013_pat0001_1", "LGG_brats_2013_pat0001_1"]
     assert cases[0].patient != cases[1].patient
 
 
-def test_flat_variant_odd_case_spaces_missing_modality_and_strays(tmp_path):
+def test_flat_variant_odd_case_spaces_missing_modality_and_strays(tmp_path: Path) -> None:
     flat = [f"my data/LGG/brats_2013_pat0004_1/{name}.mha" for name in names(40, "VSD.Brain.XX.O.OT")]
     flat = [path for path in flat if "MR_T2" not in path]
     flat[0] = flat[0].replace("VSD.Brain.XX.O.MR_Flair", "vsd.brain.xx.o.mr_FLAIR").replace(".mha", ".MHA")
@@ -61,33 +63,33 @@ def test_flat_variant_odd_case_spaces_missing_modality_and_strays(tmp_path):
     ]
 
 
-def test_a_case_without_labels_has_no_edition(tmp_path):
+def test_a_case_without_labels_has_no_edition(tmp_path: Path) -> None:
     paths = [path for path in folders("HGG_LGG/VSD.x/brats_tcia_pat101_0001", 7) if "OT" not in path]
     case = datasets.scan(touch(tmp_path, *paths))[0]
     assert case.labels is None and case.edition is None and case.diagnosis is None
 
 
-def test_a_second_file_of_one_modality_is_skipped_with_the_one_that_is_taken(tmp_path):
+def test_a_second_file_of_one_modality_is_skipped_with_the_one_that_is_taken(tmp_path: Path) -> None:
     root = touch(tmp_path, *folders("HGG/c", 1), "HGG/c/VSD.Brain.XX.O.MR_T1.99/VSD.Brain.XX.O.MR_T1.99.mha")
     skipped = datasets.report(root).skipped
     assert len(skipped) == 1 and skipped[0].path.name == "VSD.Brain.XX.O.MR_T1.99.mha"
     assert "VSD.Brain.XX.O.MR_T1.2.mha is the t1 of c" in skipped[0].reason
 
 
-def test_labels_alone_are_no_case(tmp_path):
+def test_labels_alone_are_no_case(tmp_path: Path) -> None:
     paths = folders("HGG/c", 1)[-1:] + folders("HGG/d", 11)
     found = datasets.report(touch(tmp_path, *paths))
     assert [case.id for case in found.cases] == ["d"]
     assert [entry.reason for entry in found.skipped] == ["case c has no image"]
 
 
-def test_the_folder_of_one_case_is_a_root_too(tmp_path):
+def test_the_folder_of_one_case_is_a_root_too(tmp_path: Path) -> None:
     root = touch(tmp_path, *folders("HGG/brats_tcia_pat153_0109", 1))
     case = datasets.scan(root / "HGG" / "brats_tcia_pat153_0109")[0]
     assert case.id == "brats_tcia_pat153_0109" and len(case.modalities) == 4
 
 
-def test_loading_joins_images_and_labels_on_one_grid(tmp_path):
+def test_loading_joins_images_and_labels_on_one_grid(tmp_path: Path) -> None:
     for place, path in enumerate(folders("HGG/brats_tcia_pat153_0109", 1)):
         image(tmp_path / path, seed=place)
     study = datasets.scan(tmp_path)[0].load()
@@ -98,7 +100,7 @@ def test_loading_joins_images_and_labels_on_one_grid(tmp_path):
     assert "grid" not in study.provenance
 
 
-def test_an_origin_that_differs_is_taken_from_the_first_image_and_recorded(tmp_path):
+def test_an_origin_that_differs_is_taken_from_the_first_image_and_recorded(tmp_path: Path) -> None:
     paths = folders("HGG/c", 1)
     moved = LPS_AT_239.copy()
     moved[:3, 3] = (-239, 0, 0)
@@ -110,7 +112,7 @@ def test_an_origin_that_differs_is_taken_from_the_first_image_and_recorded(tmp_p
     assert "origin" in study.provenance["grid"]["labels"]
 
 
-def test_a_flipped_file_is_turned_so_that_world_points_agree(tmp_path):
+def test_a_flipped_file_is_turned_so_that_world_points_agree(tmp_path: Path) -> None:
     paths = folders("HGG/c", 1)
     turned = np.array([[1.0, 0, 0, -5], [0, 1, 0, 239 - 6], [0, 0, 1, 0], [0, 0, 0, 1]])
     for path in paths[:-1]:
@@ -126,7 +128,7 @@ def test_a_flipped_file_is_turned_so_that_world_points_agree(tmp_path):
     assert study.labels.array[tuple(index)] == raw.array[1, 2, 3]
 
 
-def test_another_size_is_an_error_that_states_both_grids(tmp_path):
+def test_another_size_is_an_error_that_states_both_grids(tmp_path: Path) -> None:
     paths = folders("HGG/c", 1)
     for path in paths[:-1]:
         image(tmp_path / path)

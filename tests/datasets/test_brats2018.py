@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from tests.datasets.trees import touch
@@ -11,7 +13,7 @@ def files(folder: str, ending: str = ".nii.gz") -> list[str]:
     return [f"{folder}/{case}_{role}{ending}" for role in ROLES]
 
 
-def test_2018_with_grades_in_folders_and_time_points_in_names(tmp_path):
+def test_2018_with_grades_in_folders_and_time_points_in_names(tmp_path: Path) -> None:
     root = touch(tmp_path, *files("HGG/Brats18_TCIA01_131_1"), *files("LGG/Brats18_2013_0_1"))
     cases = datasets.scan(root)
     assert [case.id for case in cases] == ["Brats18_2013_0_1", "Brats18_TCIA01_131_1"]
@@ -23,7 +25,7 @@ def test_2018_with_grades_in_folders_and_time_points_in_names(tmp_path):
     assert cases[0].edition == "brats2018" and cases[0].dataset == "brats2018"
 
 
-def test_2020_plain_nii_grades_from_the_table_and_the_stray_name_of_case_355(tmp_path):
+def test_2020_plain_nii_grades_from_the_table_and_the_stray_name_of_case_355(tmp_path: Path) -> None:
     root = touch(
         tmp_path / "MICCAI_BraTS2020_TrainingData",
         *files("BraTS20_Training_001", ".nii"),
@@ -44,7 +46,7 @@ def test_2020_plain_nii_grades_from_the_table_and_the_stray_name_of_case_355(tmp
     assert [entry.path.name for entry in found.skipped] == ["survival_info.csv"]
 
 
-def test_2021_and_2017_and_odd_case(tmp_path):
+def test_2021_and_2017_and_odd_case(tmp_path: Path) -> None:
     root = touch(tmp_path, *files("BraTS2021_00000"), *files("hgg/BRATS17_CBICA_AAB_1", ".NII"))
     cases = {case.id: case for case in datasets.scan(root)}
     assert set(cases) == {"BraTS2021_00000", "BRATS17_CBICA_AAB_1"}
@@ -54,7 +56,7 @@ def test_2021_and_2017_and_odd_case(tmp_path):
 
 
 @pytest.mark.parametrize("missing", ["flair", "t1", "t1ce", "t2"])
-def test_flat_copies_with_a_missing_modality(tmp_path, missing):
+def test_flat_copies_with_a_missing_modality(tmp_path: Path, missing: str) -> None:
     paths = [
         f"all cases/BraTS2021_0000{n}_{role}.nii.gz" for n in range(2) for role in ROLES if role != missing
     ]

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from tests.datasets.trees import image, touch
@@ -11,7 +13,7 @@ def files(case: str) -> list[str]:
     return [f"{case}/{case}-{role}.nii.gz" for role in ROLES]
 
 
-def test_names_become_the_usual_modalities_patients_and_time_points(tmp_path):
+def test_names_become_the_usual_modalities_patients_and_time_points(tmp_path: Path) -> None:
     root = touch(tmp_path, *files("BraTS-GLI-00005-000"), *files("BraTS-GLI-00005-001"))
     cases = datasets.scan(root, "brats2023")
     assert [case.id for case in cases] == ["BraTS-GLI-00005-000", "BraTS-GLI-00005-001"]
@@ -29,7 +31,7 @@ def test_names_become_the_usual_modalities_patients_and_time_points(tmp_path):
 @pytest.mark.parametrize(
     ("grid", "edition"), [((240, 240, 155), "brats2023"), ((182, 218, 182), "brats2024")]
 )
-def test_the_grid_tells_the_edition(tmp_path, grid, edition):
+def test_the_grid_tells_the_edition(tmp_path: Path, grid: tuple[int, int, int], edition: str) -> None:
     image(tmp_path / "BraTS-GLI-00000-000" / "BraTS-GLI-00000-000-t2f.nii.gz", shape=grid)
     touch(tmp_path, "BraTS-GLI-00000-000/BraTS-GLI-00000-000-seg.nii.gz")
     cases = datasets.scan(tmp_path)
@@ -37,7 +39,7 @@ def test_the_grid_tells_the_edition(tmp_path, grid, edition):
 
 
 @pytest.mark.parametrize("year", ["2023", "2024"])
-def test_the_folder_tells_the_edition(tmp_path, year):
+def test_the_folder_tells_the_edition(tmp_path: Path, year: str) -> None:
     root = touch(
         tmp_path / f"ASNR-MICCAI-BraTS{year}-GLI-Challenge-TrainingData", *files("BraTS-GLI-00000-000")
     )
@@ -45,13 +47,13 @@ def test_the_folder_tells_the_edition(tmp_path, year):
     assert datasets.scan(tmp_path)[0].edition == f"brats{year}"
 
 
-def test_without_a_sign_nothing_is_guessed(tmp_path):
+def test_without_a_sign_nothing_is_guessed(tmp_path: Path) -> None:
     root = touch(tmp_path / "data", *files("BraTS-GLI-00000-000"))
     with pytest.raises(TfmedError, match=r"could be BraTS 2023 or BraTS 2024.*name the dataset"):
         datasets.scan(root)
 
 
-def test_a_grid_that_contradicts_the_folder_is_not_guessed_either(tmp_path):
+def test_a_grid_that_contradicts_the_folder_is_not_guessed_either(tmp_path: Path) -> None:
     image(tmp_path / "BraTS2024" / "BraTS-GLI-00000-000-t2f.nii.gz", shape=(240, 240, 155))
     with pytest.raises(TfmedError, match="could be BraTS 2023 or BraTS 2024"):
         datasets.scan(tmp_path)

@@ -1,5 +1,7 @@
 """IXI, OASIS-1 and the MS lesion challenge of 2008."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -19,7 +21,7 @@ def pair(stem: str) -> list[str]:
     return [f"{stem}.hdr", f"{stem}.img"]
 
 
-def test_ixi_joins_folders_by_subject(tmp_path):
+def test_ixi_joins_folders_by_subject(tmp_path: Path) -> None:
     root = touch(
         tmp_path,
         "IXI-T1/IXI002-Guys-0828-T1.nii.gz",
@@ -39,7 +41,7 @@ def test_ixi_joins_folders_by_subject(tmp_path):
     assert [entry.reason for entry in found.skipped] == ["one direction of a diffusion series"]
 
 
-def test_ixi_modalities_of_two_grids_load_only_when_resampling_is_allowed(tmp_path):
+def test_ixi_modalities_of_two_grids_load_only_when_resampling_is_allowed(tmp_path: Path) -> None:
     image(tmp_path / "IXI-T1" / "IXI002-Guys-0828-T1.nii.gz", affine=np.diag([1, 1, 1, 1.0]))
     image(tmp_path / "IXI-T2" / "IXI002-Guys-0828-T2.nii.gz", affine=np.diag([0.5, 2, 1, 1.0]))
     case = datasets.scan(tmp_path)[0]
@@ -59,7 +61,9 @@ def test_ixi_modalities_of_two_grids_load_only_when_resampling_is_allowed(tmp_pa
         ((RAW,), RAW, False),
     ],
 )
-def test_oasis_takes_the_furthest_processed_image_and_labels_on_its_grid(tmp_path, present, taken, labelled):
+def test_oasis_takes_the_furthest_processed_image_and_labels_on_its_grid(
+    tmp_path: Path, present: tuple[str, ...], taken: str, labelled: bool
+) -> None:
     root = touch(tmp_path, *(path for stem in (*present, TISSUES) for path in pair(stem)))
     (root / SESSION / "OAS1_0001_MR1.txt").write_text("SESSION ID: OAS1_0001_MR1\nCDR:          0\n")
     case = datasets.scan(root)[0]
@@ -72,7 +76,9 @@ def test_oasis_takes_the_furthest_processed_image_and_labels_on_its_grid(tmp_pat
     ("rating", "diagnosis"), [("0", "healthy"), ("0.5", "alzheimer"), ("2", "alzheimer"), ("", None)]
 )
 @pytest.mark.parametrize("source", ["text", "table"])
-def test_oasis_diagnosis_from_the_rating_and_a_blank_one_left_out(tmp_path, rating, diagnosis, source):
+def test_oasis_diagnosis_from_the_rating_and_a_blank_one_left_out(
+    tmp_path: Path, rating: str, diagnosis: str | None, source: str
+) -> None:
     root = touch(tmp_path, *pair(RAW), *pair(RAW.replace("0001", "0002")))
     (root / "oasis_cross-sectional.csv").write_text(
         "ID,M/F,Hand,Age,Educ,SES,MMSE,CDR,eTIV,nWBV,ASF,Delay\n"
@@ -89,12 +95,12 @@ def test_oasis_diagnosis_from_the_rating_and_a_blank_one_left_out(tmp_path, rati
     assert all("CDR is blank" in entry.reason for entry in found.skipped)
 
 
-def test_oasis_repeat_session_is_the_same_patient(tmp_path):
+def test_oasis_repeat_session_is_the_same_patient(tmp_path: Path) -> None:
     cases = datasets.scan(touch(tmp_path, *pair(RAW), *pair(RAW.replace("MR1", "MR2"))))
     assert [case.timepoint for case in cases] == ["MR1", "MR2"] and len({case.patient for case in cases}) == 1
 
 
-def test_oasis_files_load_from_big_endian_analyze_with_a_trailing_axis(tmp_path):
+def test_oasis_files_load_from_big_endian_analyze_with_a_trailing_axis(tmp_path: Path) -> None:
     from nibabel import AnalyzeImage
     from nibabel.analyze import AnalyzeHeader
 
@@ -108,7 +114,7 @@ def test_oasis_files_load_from_big_endian_analyze_with_a_trailing_axis(tmp_path)
     assert study.shape == (4, 5, 3) and np.array_equal(study.images["t1"].array, array[..., 0])
 
 
-def test_ms2008_joins_two_raters_by_case(tmp_path):
+def test_ms2008_joins_two_raters_by_case(tmp_path: Path) -> None:
     root = tmp_path
     for name in ("FLAIR", "T1", "T2", "lesion"):
         (root / "CHB_train_Case01").mkdir(exist_ok=True)

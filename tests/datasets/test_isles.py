@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from tests.datasets.trees import touch
@@ -14,7 +16,7 @@ def files(folder: str, images: tuple[str, ...], prefix: str = "VSD", labels: str
     return [f"{folder}/{stem}/{stem}.nii" for stem in stems]
 
 
-def test_siss_with_one_number_in_training_and_test(tmp_path):
+def test_siss_with_one_number_in_training_and_test(tmp_path: Path) -> None:
     root = touch(
         tmp_path,
         *files("SISS2015_Training/1", SISS, labels="OT"),
@@ -31,20 +33,20 @@ def test_siss_with_one_number_in_training_and_test(tmp_path):
     assert found.cases[0].diagnosis == "stroke" and found.cases[0].edition == "isles2015_siss"
 
 
-def test_siss_labels_of_the_release_with_4more(tmp_path):
+def test_siss_labels_of_the_release_with_4more(tmp_path: Path) -> None:
     stem = "VSD.Brain_4more.XX.O.OT.70617"
     root = touch(tmp_path, *files("1", SISS)[:-1], f"1/{stem}/{stem}.nii")
     assert datasets.scan(root)[0].labels.name == f"{stem}.nii"
 
 
-def test_spes(tmp_path):
+def test_spes(tmp_path: Path) -> None:
     found = datasets.report(touch(tmp_path, *files("SPES2015_Training/4", SPES)))
     assert found.dataset == "isles2015_spes" and found.cases[0].edition == "isles2015_spes"
     assert tuple(found.cases[0].modalities) == ("t1c", "t2", "dwi", "cbf", "cbv", "tmax", "ttp")
 
 
 @pytest.mark.parametrize("prefix", ["VSD", "SMIR"])
-def test_2016_and_2017_leave_the_series_over_time_out(tmp_path, prefix):
+def test_2016_and_2017_leave_the_series_over_time_out(tmp_path: Path, prefix: str) -> None:
     found = datasets.report(touch(tmp_path, *files("training_1", OUTCOME, prefix)))
     assert found.dataset == "isles2016" and found.cases[0].id == "training_1"
     assert tuple(found.cases[0].modalities) == ("adc", "mtt", "rcbf", "rcbv", "tmax", "ttp")

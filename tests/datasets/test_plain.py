@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from tests.datasets.trees import image, touch
@@ -14,7 +16,7 @@ labels = "{diagnosis}/{patient} {timepoint}/*seg*.nii.gz"
 """
 
 
-def test_patterns_of_the_toml_file_make_cases(tmp_path):
+def test_patterns_of_the_toml_file_make_cases(tmp_path: Path) -> None:
     root = touch(
         tmp_path,
         "torn/p 1 early/x_t1_a.nii.gz",
@@ -37,13 +39,13 @@ def test_patterns_of_the_toml_file_make_cases(tmp_path):
     assert [entry.path.name for entry in found.skipped] == ["readme.md"]
 
 
-def test_a_repeated_placeholder_means_the_same_text(tmp_path):
+def test_a_repeated_placeholder_means_the_same_text(tmp_path: Path) -> None:
     root = touch(tmp_path, "a/a_t1.nii.gz", "a/b_t1.nii.gz")
     (root / "tfmed.toml").write_text('[files]\nt1 = "{case}/{case}_t1.nii.gz"\n')
     assert [case.modalities["t1"].name for case in datasets.scan(root)] == ["a_t1.nii.gz"]
 
 
-def test_a_pattern_may_name_the_folder_of_a_dicom_series(tmp_path):
+def test_a_pattern_may_name_the_folder_of_a_dicom_series(tmp_path: Path) -> None:
     root = touch(tmp_path, "a/T1/1.dcm", "a/T1/2.dcm", "a/T2/1.dcm")
     (root / "tfmed.toml").write_text('[files]\nt1 = "{case}/T1"\nt2 = "{case}/T2"\n')
     found = datasets.report(root)
@@ -51,7 +53,7 @@ def test_a_pattern_may_name_the_folder_of_a_dicom_series(tmp_path):
     assert found.skipped == []
 
 
-def test_the_toml_file_wins_over_a_layout_that_would_be_recognised(tmp_path):
+def test_the_toml_file_wins_over_a_layout_that_would_be_recognised(tmp_path: Path) -> None:
     root = touch(tmp_path, "BraTS2021_00000/BraTS2021_00000_t1.nii.gz")
     (root / "tfmed.toml").write_text('name = "mine"\n[files]\nt1 = "{case}/*_t1.nii.gz"\n')
     assert datasets.report(root).dataset == "mine"
@@ -70,13 +72,13 @@ def test_the_toml_file_wins_over_a_layout_that_would_be_recognised(tmp_path):
         ("[files]\nt1 = '{case}.nii'\nlabels = '{case}_seg.nii'", "names labels but no edition"),
     ],
 )
-def test_a_wrong_toml_file_is_told_in_one_sentence(tmp_path, text, message):
+def test_a_wrong_toml_file_is_told_in_one_sentence(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "tfmed.toml").write_text(text)
     with pytest.raises(TfmedError, match=message):
         datasets.scan(tmp_path)
 
 
-def test_files_named_by_modality_need_no_toml_file(tmp_path):
+def test_files_named_by_modality_need_no_toml_file(tmp_path: Path) -> None:
     for name in ("flair", "T1c"):
         image(tmp_path / "patient 017" / f"{name}.nii.gz")
     cases = datasets.scan(tmp_path)

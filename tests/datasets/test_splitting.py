@@ -1,4 +1,5 @@
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,14 +18,16 @@ def parts(cases: list[Case], **folds: int) -> dict[str, str]:
 
 
 @given(st.sets(st.text(min_size=1), min_size=1), st.sets(st.text(min_size=1)))
-def test_adding_cases_moves_nobody(patients, more):
+def test_adding_cases_moves_nobody(patients: set[str], more: set[str]) -> None:
     before = parts([case(patient) for patient in sorted(patients)])
     after = parts([case(patient) for patient in sorted(patients | more, reverse=True)])
     assert before.items() <= after.items()
 
 
 @given(st.sets(st.text(min_size=1), min_size=1), st.integers(2, 7))
-def test_each_case_is_tested_in_exactly_one_fold_and_stays_with_its_patient(patients, folds):
+def test_each_case_is_tested_in_exactly_one_fold_and_stays_with_its_patient(
+    patients: set[str], folds: Any
+) -> None:
     cases = [case(patient, timepoint) for patient in sorted(patients) for timepoint in "12"]
     tested = Counter[str]()
     for fold in range(folds):
@@ -35,12 +38,12 @@ def test_each_case_is_tested_in_exactly_one_fold_and_stays_with_its_patient(pati
     assert set(tested.values()) == {1} and len(tested) == len(cases)
 
 
-def test_parts_have_about_their_sizes():
+def test_parts_have_about_their_sizes() -> None:
     sizes = {name: len(members) for name, members in split([case(f"p{n}") for n in range(5000)]).items()}
     assert 900 < sizes["test"] < 1100 and 330 < sizes["val"] < 470
 
 
-def test_parts_are_the_same_for_ever():
+def test_parts_are_the_same_for_ever() -> None:
     cases = [case(f"patient{n}") for n in range(12)]
     others = {name: part for name, part in parts(cases).items() if part != "train"}
     assert others == {"patient4_1": "test", "patient7_1": "val"}
@@ -48,7 +51,7 @@ def test_parts_are_the_same_for_ever():
     assert others == {"patient2_1": "test", "patient3_1": "test", "patient5_1": "test", "patient7_1": "val"}
 
 
-def test_the_hash_names_the_set_whatever_its_order():
+def test_the_hash_names_the_set_whatever_its_order() -> None:
     cases = [case("a"), case("b")]
     assert split_hash(cases) == split_hash(cases[::-1]) != split_hash(cases[:1])
     assert len(split_hash(cases)) == 64
@@ -57,6 +60,6 @@ def test_the_hash_names_the_set_whatever_its_order():
 @pytest.mark.parametrize(
     "folds", [{"folds": 5}, {"fold": 0}, {"folds": 5, "fold": 5}, {"folds": 5, "fold": -1}]
 )
-def test_folds_go_with_a_fold_of_them(folds):
+def test_folds_go_with_a_fold_of_them(folds: Any) -> None:
     with pytest.raises(TfmedError, match="folds K go with a fold"):
         split([case("a")], **folds)

@@ -39,7 +39,7 @@ def part(path: PurePosixPath) -> Part | str | None:
 
 
 def diagnosed(root: Path, cases: list[Case]) -> Finished:
-    """Cases by their rating, "healthy" (0) or "alzheimer" (above 0); with a blank one the case is left out."""
+    """Cases by their rating, "healthy" (0) or "alzheimer" (above 0); those with a blank one are left out."""
     ratings = _ratings(root)
     finished, skipped = [], []
     for case in cases:
@@ -58,7 +58,7 @@ def diagnosed(root: Path, cases: list[Case]) -> Finished:
 
 
 def _ratings(root: Path) -> dict[str, str]:
-    """The clinical dementia rating by session, as text: from CSV tables, then from each session's own file."""
+    """The clinical dementia rating by session, as text: from CSV tables, then each session's own file."""
     found: dict[str, str] = {}
     for path in sorted(root.rglob("*.csv")):
         with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:

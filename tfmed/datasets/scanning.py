@@ -119,15 +119,15 @@ def _recognised(root: Path, files: list[PurePosixPath]) -> Layout:
     most = max(len(paths) for paths in known.values())
     if most == 0:
         raise TfmedError(
-            f"{root} ({len(files)} files) has the layout of no known dataset; a file {CONFIGURATION} there can "
-            f"describe it. Known: {', '.join(titles.values())}"
+            f"{root} ({len(files)} files) has the layout of no known dataset; a file {CONFIGURATION} there "
+            f"can describe it. Known: {', '.join(titles.values())}"
         )
     best = [name for name, paths in known.items() if len(paths) == most]
     fitting = [name for name in best if datasets()[name].recognise(root, known[name])]
     if len(fitting) != 1:
         raise TfmedError(
-            f"{root} could be {' or '.join(titles[name] for name in best)}, whose labels may differ in meaning; "
-            f"name the dataset: {', '.join(best)}"
+            f"{root} could be {' or '.join(titles[name] for name in best)}, whose labels may differ in "
+            f"meaning; name the dataset: {', '.join(best)}"
         )
     return datasets()[fitting[0]]
 
