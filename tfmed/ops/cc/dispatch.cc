@@ -39,7 +39,7 @@ InstructionSet Choose() {
   const char* forced = std::getenv("TFMED_OPS_ISA");
   const auto allowed = [forced](const char* name) { return !forced || std::strcmp(forced, name) == 0; };
   __builtin_cpu_init();
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   if (avx512 && allowed("avx512")) return TFMED_SET(avx512);
@@ -66,12 +66,11 @@ const RowKernels<double>& BestRowKernels<double>() { return *Best().double_kerne
 
 const char* BestInstructionSet() { return Best().name; }
 
-// A stretch of columns with the sums of one output column behind it: the cache-sized buffer of the kernels,
-// or one window where that is larger.
+// Two buffers that fit the cache, or two of one window's columns where these are larger.
 int64_t ScratchBytes(const Geometry& geometry) {
   const int64_t run = geometry.channels < geometry.channel_block ? geometry.channels : geometry.channel_block;
-  const int64_t bytes = (geometry.width.window + geometry.width.stride + 2) * run * 8;
-  return 2 * 16 * 1024 + 2 * bytes;
+  const int64_t window = (geometry.width.window + geometry.width.stride + 2) * run * 8;
+  return 2 * (kBufferBytes + window);
 }
 
 }  // namespace tfmed

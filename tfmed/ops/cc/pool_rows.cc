@@ -1,43 +1,33 @@
-// Separable pooling over rows: first down the columns of a window (depth and height), where all loops run
-// over contiguous memory, then along the width inside a buffer that fits the first-level cache.
+// The pooling kernels, row by row. With channels last and enough of them to fill a vector, a window is summed in
+// registers; with fewer, whole rows are summed first. The gradient works on one row of inputs at a time: the
+// windows over it, summed over their rows into a buffer that fits the first-level cache, then along the width.
 //
 // This file is compiled once for each instruction set, with TFMED_ISA naming it. All but the tables at the
 // end has internal linkage, and nothing of the standard library is included: a template instantiated here with
 // newer instructions must never be the copy that the linker keeps for the rest of the program.
 #include "pool_rows.h"
 
+#include "lanes.h"
+
 namespace tfmed {
 namespace {
 
-// Sums of float32 are kept in float64: no square of a float32 overflows or vanishes there, and no window is
-// too long for the rounding to matter. Half types are summed in float32.
+// Vectors that a loop keeps in registers at once; the rest of the registers hold what is loaded.
 template <typename T>
-struct Wide {
-  using Sum = float;
-};
-template <>
-struct Wide<float> {
-  using Sum = double;
-};
-template <>
-struct Wide<double> {
-  using Sum = double;
-};
+constexpr int kGroup = 32 / kLanes<T> < 8 ? 32 / kLanes<T> : 8;
 
-constexpr int64_t kBufferBytes = 16 * 1024;
+template <typename T>
+using Sum = typename Wide<T>::Sum;
 
 TFMED_INLINE int64_t Min(int64_t a, int64_t b) { return a < b ? a : b; }
 
 TFMED_INLINE int64_t Max(int64_t a, int64_t b) { return a > b ? a : b; }
 
-TFMED_INLINE float SquareRoot(float value) { return __builtin_sqrtf(value); }
-
-TFMED_INLINE double SquareRoot(double value) { return __builtin_sqrt(value); }
-
-template <typename Sum>
-TFMED_INLINE Sum Ratio(Sum a, Sum norm) {
-  const Sum quotient = a / norm;
-  return norm == 0 ? 0 : quotient;
+// 0 where the norm is 0; for one number or a vector.
+template <typename V>
+TFMED_INLINE V Ratio(V a, V norm) {
+  const V quotient = a / norm;
+  return norm == 0 ? V{} : quotient;
 }
 
 // A unit of work: one row, restricted to the channels [channel, channel + run).
@@ -58,211 +48,312 @@ Unit Locate(const Geometry& g, int64_t index, int64_t depths, int64_t heights) {
   return unit;
 }
 
-// acc_i (+)= sum over the rows of a_i b_i.
-template <int kRows, bool kFirst, bool kSquare, typename T, typename Sum>
-void AddProducts(const T* const* a, const T* const* b, int64_t n, Sum* __restrict acc) {
-  const T* left[kRows];
-  const T* right[kRows];
-  for (int r = 0; r < kRows; ++r) {
-    left[r] = a[r];
-    right[r] = kSquare ? a[r] : b[r];
-  }
-  for (int64_t i = 0; i < n; ++i) {
-    Sum sum = kFirst ? Sum(0) : acc[i];
-    for (int r = 0; r < kRows; ++r) {
-      const Sum value = Widen(left[r][i]);
-      sum += value * (kSquare ? value : Sum(Widen(right[r][i])));
-    }
-    acc[i] = sum;
-  }
-}
+// Rows and columns of a tensor that belong together: those of a window, or the windows over a row.
+struct Region {
+  int64_t depth_begin, depth_end, height_begin, height_end, width_begin, width_end;
 
-template <int kRows, bool kSquare, typename T, typename Sum>
-void AddRows(const T* const* a, const T* const* b, int64_t n, bool first, Sum* acc) {
-  if (first) {
-    AddProducts<kRows, true, kSquare>(a, b, n, acc);
-  } else {
-    AddProducts<kRows, false, kSquare>(a, b, n, acc);
-  }
-}
-
-// A stretch of columns [begin, end) of one unit, and the rows that its windows hold.
-struct Columns {
-  int64_t begin, end, depth_begin, depth_end, height_begin, height_end;
+  TFMED_INLINE int64_t Rows() const { return (depth_end - depth_begin) * (height_end - height_begin); }
 };
 
-// acc[column, channel] = sum over depth and height of a b.
-template <bool kSquare, typename T, typename Sum>
-void SumColumns(const Geometry& g, const Unit& unit, const Columns& c, const T* a, const T* b, Sum* acc) {
-  constexpr int kRows = 4;
-  const bool whole = unit.run == g.channels;
-  const int64_t pieces = whole ? 1 : c.end - c.begin;
-  const int64_t length = whole ? (c.end - c.begin) * unit.run : unit.run;
-  const int64_t heights = c.height_end - c.height_begin;
-  const int64_t rows = (c.depth_end - c.depth_begin) * heights;
-  for (int64_t row = 0; row < rows; row += kRows) {
-    const int count = static_cast<int>(Min(kRows, rows - row));
-    const T* left[kRows];
-    const T* right[kRows];
-    for (int r = 0; r < count; ++r) {
-      const int64_t d = c.depth_begin + (row + r) / heights;
-      const int64_t h = c.height_begin + (row + r) % heights;
-      const int64_t line = (unit.batch * g.depth.in + d) * g.height.in + h;
-      const int64_t offset = (line * g.width.in + c.begin) * g.channels + unit.channel;
-      left[r] = a + offset;
-      right[r] = b + offset;
-    }
-    for (int64_t piece = 0; piece < pieces; ++piece) {
-      Sum* out = acc + piece * unit.run;
-      switch (count) {
-        case 1: AddRows<1, kSquare>(left, right, length, row == 0, out); break;
-        case 2: AddRows<2, kSquare>(left, right, length, row == 0, out); break;
-        case 3: AddRows<3, kSquare>(left, right, length, row == 0, out); break;
-        default: AddRows<4, kSquare>(left, right, length, row == 0, out);
-      }
-      for (int r = 0; r < count; ++r) {
-        left[r] += g.channels;
-        right[r] += g.channels;
-      }
-    }
-  }
+template <int n>
+struct Vectors {
+  static constexpr int kCount = n;
+};
+
+// Runs work(c, vectors) over the channels [0, run), in groups of vectors that fit the registers; the last vector
+// overlaps the one before where they do not fill the run, so `run` must be kLanes<T> at least.
+template <typename T, typename Work>
+TFMED_INLINE void OverVectors(int64_t run, Work work) {
+  int64_t c = 0;
+  for (; c + kGroup<T> * kLanes<T> <= run; c += kGroup<T> * kLanes<T>) work(c, Vectors<kGroup<T>>());
+  for (; c < run; c += kLanes<T>) work(Min(c, run - kLanes<T>), Vectors<1>());
 }
 
-// out_c = scale * sum over `count` columns of acc[column, c].
-template <typename Sum>
-void SumWidth(const Sum* acc, int64_t count, int64_t run, Sum scale, Sum* __restrict out) {
-  for (int64_t c = 0; c < run; ++c) out[c] = acc[c];
-  for (int64_t column = 1; column < count; ++column) {
-    for (int64_t c = 0; c < run; ++c) out[c] += acc[column * run + c];
-  }
-  for (int64_t c = 0; c < run; ++c) out[c] *= scale;
-}
+// ---- Pooling: y = sqrt(scale * sum a a) if kSquare, else scale * (sum a b) / norm.
 
-// kSquare: y = sqrt(sum a a); otherwise y = (sum a b) / norm.
-template <bool kSquare, typename T>
-void Pool(const Geometry& g, const T* a, const T* b, const T* norm, T* y, int64_t begin, int64_t end,
-          void* scratch) {
-  using Sum = typename Wide<T>::Sum;
-  Sum* const columns = static_cast<Sum*>(scratch);
-  for (int64_t index = begin; index < end; ++index) {
-    const Unit unit = Locate(g, index, g.depth.out, g.height.out);
-    Columns c;
-    c.depth_begin = g.depth.Begin(unit.depth);
-    c.depth_end = g.depth.End(unit.depth);
-    c.height_begin = g.height.Begin(unit.height);
-    c.height_end = g.height.End(unit.height);
-    const int64_t rows = (c.depth_end - c.depth_begin) * (c.height_end - c.height_begin);
-    const int64_t line = (unit.batch * g.depth.out + unit.depth) * g.height.out + unit.height;
-    const int64_t room = kBufferBytes / static_cast<int64_t>(sizeof(Sum)) / unit.run;
-    const int64_t step = Max(1, (room - g.width.window) / g.width.stride + 1);
-    for (int64_t o = 0; o < g.width.out; o += step) {
-      const int64_t stop = Min(o + step, g.width.out);
-      c.begin = g.width.Begin(o);
-      c.end = g.width.End(stop - 1);
-      SumColumns<kSquare>(g, unit, c, a, b, columns);
-      Sum* const sums = columns + (c.end - c.begin) * unit.run;
-      for (int64_t k = o; k < stop; ++k) {
-        const int64_t first = g.width.Begin(k);
-        const int64_t count = g.width.End(k) - first;
-        const Sum scale = g.mean ? Sum(1) / static_cast<Sum>(rows * count) : Sum(1);
-        SumWidth(columns + (first - c.begin) * unit.run, count, unit.run, scale, sums);
-        const int64_t offset = (line * g.width.out + k) * g.channels + unit.channel;
-        for (int64_t i = 0; i < unit.run; ++i) {
-          const Sum value = kSquare ? SquareRoot(sums[i]) : Ratio<Sum>(sums[i], Widen(norm[offset + i]));
-          Narrow(value, &y[offset + i]);
+// What is pooled, each pointer at its tensor's first element.
+template <typename T>
+struct Operands {
+  const T* a;
+  const T* b;
+  const T* norm;
+  T* y;
+};
+
+// The inputs of one window, from its first element: how many there are along each axis and how far apart.
+struct Box {
+  int64_t depth, height, width, depth_step, height_step, width_step;
+};
+
+template <bool kSquare, int kVectors, typename T>
+TFMED_INLINE void PoolVectors(const Box& box, Sum<T> scale, const Operands<T>& at) {
+  Sums<T> sums[kVectors] = {};
+  for (int64_t d = 0; d < box.depth; ++d) {
+    for (int64_t h = 0; h < box.height; ++h) {
+      const int64_t start = d * box.depth_step + h * box.height_step;
+      for (int64_t i = start; i < start + box.width * box.width_step; i += box.width_step) {
+        for (int v = 0; v < kVectors; ++v) {
+          const Sums<T> left = Load(at.a + i + v * kLanes<T>);
+          sums[v] += left * (kSquare ? left : Load(at.b + i + v * kLanes<T>));
         }
       }
+    }
+  }
+  for (int v = 0; v < kVectors; ++v) {
+    const Sums<T> sum = sums[v] * scale;
+    Store(kSquare ? SquareRoot(sum) : Ratio(sum, Load(at.norm + v * kLanes<T>)), at.y + v * kLanes<T>);
+  }
+}
+
+// All channels of one output, all sums in registers.
+template <bool kSquare, typename T>
+__attribute__((noinline)) void PoolWindow(const Box& box, int64_t run, Sum<T> scale, const Operands<T>& at) {
+  OverVectors<T>(run, [&](int64_t c, auto vectors) {
+    PoolVectors<kSquare, decltype(vectors)::kCount>(box, scale, Operands<T>{at.a + c, at.b + c, at.norm + c, at.y + c});
+  });
+}
+
+// One row of outputs, window by window: for rows of channels.
+template <bool kSquare, typename T>
+void PoolWindows(const Geometry& g, const Unit& unit, const Region& r, const Operands<T>& all) {
+  Box box;
+  box.depth = r.depth_end - r.depth_begin;
+  box.height = r.height_end - r.height_begin;
+  box.width_step = g.channels;
+  box.height_step = g.width.in * box.width_step;
+  box.depth_step = g.height.in * box.height_step;
+  const int64_t line = (unit.batch * g.depth.in + r.depth_begin) * g.height.in + r.height_begin;
+  const int64_t row = line * box.height_step + unit.channel;
+  int64_t out = ((unit.batch * g.depth.out + unit.depth) * g.height.out + unit.height) * g.width.out * g.channels +
+                unit.channel;
+  for (int64_t o = 0; o < g.width.out; ++o, out += g.channels) {
+    const int64_t first = g.width.Begin(o);
+    box.width = g.width.End(o) - first;
+    const Sum<T> scale = g.mean ? Sum<T>(1) / static_cast<Sum<T>>(r.Rows() * box.width) : Sum<T>(1);
+    const int64_t in = row + first * g.channels;
+    PoolWindow<kSquare>(box, unit.run, scale, Operands<T>{all.a + in, all.b + in, all.norm + out, all.y + out});
+  }
+}
+
+// acc_i (+)= a_i b_i along a row.
+template <bool kSquare, typename T>
+void AddProducts(const T* a, const T* b, int64_t n, bool first, Sum<T>* __restrict acc) {
+  for (int64_t i = 0; i < n; ++i) {
+    const Sum<T> value = Widen(a[i]);
+    acc[i] = (first ? Sum<T>(0) : acc[i]) + value * (kSquare ? value : Sum<T>(Widen(b[i])));
+  }
+}
+
+// One row of outputs by columns: for few channels, where only whole rows are long enough for vectors. Sums down
+// the columns of a stretch of windows, then along the width, then finishes all outputs of the stretch.
+template <bool kSquare, typename T>
+void PoolColumns(const Geometry& g, const Unit& unit, const Region& r, const Operands<T>& all, Sum<T>* buffer) {
+  const int64_t room = kBufferBytes / static_cast<int64_t>(sizeof(Sum<T>)) / g.channels;
+  const int64_t step = Max(1, (room - g.width.window) / g.width.stride + 1);
+  const int64_t row = ((unit.batch * g.depth.out + unit.depth) * g.height.out + unit.height) * g.width.out;
+  for (int64_t o = 0; o < g.width.out; o += step) {
+    const int64_t stop = Min(o + step, g.width.out);
+    const int64_t begin = g.width.Begin(o);
+    const int64_t length = (g.width.End(stop - 1) - begin) * g.channels;
+    for (int64_t d = r.depth_begin; d < r.depth_end; ++d) {
+      for (int64_t h = r.height_begin; h < r.height_end; ++h) {
+        const int64_t line = (unit.batch * g.depth.in + d) * g.height.in + h;
+        const int64_t in = (line * g.width.in + begin) * g.channels;
+        const bool first = d == r.depth_begin && h == r.height_begin;
+        AddProducts<kSquare>(all.a + in, all.b + in, length, first, buffer);
+      }
+    }
+    Sum<T>* const sums = buffer + length;
+    for (int64_t k = o; k < stop; ++k) {
+      const int64_t first = g.width.Begin(k);
+      const int64_t count = g.width.End(k) - first;
+      const Sum<T> scale = g.mean ? Sum<T>(1) / static_cast<Sum<T>>(r.Rows() * count) : Sum<T>(1);
+      for (int64_t c = 0; c < g.channels; ++c) {
+        const Sum<T>* const column = buffer + (first - begin) * g.channels + c;
+        Sum<T> sum = 0;
+        for (int64_t i = 0; i < count; ++i) sum += column[i * g.channels];
+        sums[(k - o) * g.channels + c] = scale * sum;
+      }
+    }
+    const int64_t out = (row + o) * g.channels;
+    for (int64_t i = 0; i < (stop - o) * g.channels; ++i) {
+      if (kSquare) {
+        Narrow(SquareRoot(sums[i]), &all.y[out + i]);
+      } else {
+        Narrow(Ratio<Sum<T>>(sums[i], Widen(all.norm[out + i])), &all.y[out + i]);
+      }
+    }
+  }
+}
+
+template <bool kSquare, typename T>
+void Pool(const Geometry& g, const Operands<T>& all, int64_t begin, int64_t end, void* scratch) {
+  for (int64_t index = begin; index < end; ++index) {
+    const Unit unit = Locate(g, index, g.depth.out, g.height.out);
+    const Region region = {g.depth.Begin(unit.depth), g.depth.End(unit.depth), g.height.Begin(unit.height),
+                           g.height.End(unit.height), 0, g.width.in};
+    if (unit.run >= kLanes<T>) {
+      PoolWindows<kSquare>(g, unit, region, all);
+    } else {
+      PoolColumns<kSquare>(g, unit, region, all, static_cast<Sum<T>*>(scratch));
     }
   }
 }
 
 template <typename T>
 void Norm(const Geometry& g, const T* x, T* y, int64_t begin, int64_t end, void* scratch) {
-  Pool<true>(g, x, x, x, y, begin, end, scratch);
+  Pool<true>(g, Operands<T>{x, x, x, y}, begin, end, scratch);
 }
 
 template <typename T>
-void Inner(const Geometry& g, const T* x, const T* v, const T* y, T* p, int64_t begin, int64_t end,
-           void* scratch) {
-  Pool<false>(g, x, v, y, p, begin, end, scratch);
+void Inner(const Geometry& g, const T* x, const T* v, const T* y, T* p, int64_t begin, int64_t end, void* scratch) {
+  Pool<false>(g, Operands<T>{x, v, y, p}, begin, end, scratch);
 }
 
+// ---- Spreading: dx = x * sum of dy / y over the windows that hold an input.
+
 // acc_i (+)= scale * dy_i / y_i.
-template <typename T, typename Sum>
-void AddRatios(const T* dy, const T* y, int64_t n, Sum scale, bool first, Sum* __restrict acc) {
-  if (first) {
-    for (int64_t i = 0; i < n; ++i) acc[i] = scale * Ratio<Sum>(Widen(dy[i]), Widen(y[i]));
-  } else {
-    for (int64_t i = 0; i < n; ++i) acc[i] += scale * Ratio<Sum>(Widen(dy[i]), Widen(y[i]));
+template <bool kFirst, typename T>
+void AddRatios(const T* dy, const T* y, int64_t n, Sum<T> scale, Sum<T>* __restrict acc) {
+  int64_t i = 0;
+  for (; i + kLanes<T> <= n; i += kLanes<T>) {
+    const Sums<T> term = scale * Ratio(Load(dy + i), Load(y + i));
+    StoreBits(kFirst ? term : LoadBits<Sums<T>>(acc + i) + term, acc + i);
+  }
+  for (; i < n; ++i) {
+    const Sum<T> term = scale * Ratio<Sum<T>>(Widen(dy[i]), Widen(y[i]));
+    acc[i] = kFirst ? term : acc[i] + term;
   }
 }
 
-// acc[output column, channel] = sum of dy / y over the output rows whose windows hold the unit's row.
-template <typename T, typename Sum>
-void SumRatios(const Geometry& g, const Unit& unit, const Columns& c, const T* dy, const T* y, Sum* acc) {
+// acc[output column, channel] = sum of dy / y over the output rows of the region.
+template <typename T>
+void SumRatios(const Geometry& g, const Unit& unit, const Region& r, const T* dy, const T* y, Sum<T>* acc) {
+  const int64_t columns = r.width_end - r.width_begin;
   const bool whole = unit.run == g.channels;
-  const int64_t pieces = whole ? 1 : c.end - c.begin;
-  const int64_t length = whole ? (c.end - c.begin) * unit.run : unit.run;
-  for (int64_t d = c.depth_begin; d < c.depth_end; ++d) {
-    for (int64_t h = c.height_begin; h < c.height_end; ++h) {
+  const int64_t pieces = whole ? 1 : columns;
+  const int64_t length = whole ? columns * unit.run : unit.run;
+  for (int64_t d = r.depth_begin; d < r.depth_end; ++d) {
+    for (int64_t h = r.height_begin; h < r.height_end; ++h) {
       const int64_t rows = (g.depth.End(d) - g.depth.Begin(d)) * (g.height.End(h) - g.height.Begin(h));
-      const Sum scale = g.mean ? Sum(1) / static_cast<Sum>(rows) : Sum(1);
-      const bool first = d == c.depth_begin && h == c.height_begin;
+      const Sum<T> scale = g.mean ? Sum<T>(1) / static_cast<Sum<T>>(rows) : Sum<T>(1);
       const int64_t line = (unit.batch * g.depth.out + d) * g.height.out + h;
-      const int64_t offset = (line * g.width.out + c.begin) * g.channels + unit.channel;
-      for (int64_t piece = 0; piece < pieces; ++piece) {
-        const int64_t at = offset + piece * g.channels;
-        AddRatios(dy + at, y + at, length, scale, first, acc + piece * unit.run);
+      int64_t at = (line * g.width.out + r.width_begin) * g.channels + unit.channel;
+      for (int64_t piece = 0; piece < pieces; ++piece, at += g.channels) {
+        if (d == r.depth_begin && h == r.height_begin) {
+          AddRatios<true>(dy + at, y + at, length, scale, acc + piece * unit.run);
+        } else {
+          AddRatios<false>(dy + at, y + at, length, scale, acc + piece * unit.run);
+        }
       }
     }
   }
-  if (!g.mean) return;
-  for (int64_t o = c.begin; o < c.end; ++o) {
-    const Sum scale = Sum(1) / static_cast<Sum>(g.width.End(o) - g.width.Begin(o));
-    for (int64_t i = 0; i < unit.run; ++i) acc[(o - c.begin) * unit.run + i] *= scale;
+  for (int64_t o = r.width_begin; g.mean && o < r.width_end; ++o) {
+    const Sum<T> scale = Sum<T>(1) / static_cast<Sum<T>>(g.width.End(o) - g.width.Begin(o));
+    for (int64_t i = 0; i < unit.run; ++i) acc[(o - r.width_begin) * unit.run + i] *= scale;
   }
 }
 
-// dx_c = x_c * sum over `count` output columns of ratios[column, c].
-template <typename T, typename Sum>
-void ScaleBySum(const T* x, const Sum* ratios, int64_t count, int64_t run, T* __restrict dx) {
-  if (count == 1) {
-    for (int64_t c = 0; c < run; ++c) Narrow(Sum(Widen(x[c])) * ratios[c], &dx[c]);
-    return;
+// dx = x * sum over `count` columns of ratios, for the channels of one input; all sums in registers.
+template <typename T>
+__attribute__((noinline)) void ScaleChannels(int64_t run, int64_t count, const T* x, const Sum<T>* ratios, T* dx) {
+  OverVectors<T>(run, [&](int64_t c, auto vectors) {
+    constexpr int kVectors = decltype(vectors)::kCount;
+    Sums<T> sums[kVectors];
+    for (int v = 0; v < kVectors; ++v) sums[v] = LoadBits<Sums<T>>(ratios + c + v * kLanes<T>);
+    for (int64_t column = 1; column < count; ++column) {
+      for (int v = 0; v < kVectors; ++v) sums[v] += LoadBits<Sums<T>>(ratios + column * run + c + v * kLanes<T>);
+    }
+    for (int v = 0; v < kVectors; ++v) Store(Load(x + c + v * kLanes<T>) * sums[v], dx + c + v * kLanes<T>);
+  });
+}
+
+// A stretch of columns [begin, end) of one row of inputs, and the first output whose ratio is known.
+struct Stretch {
+  int64_t begin, end, first, last;
+};
+
+// dx of one stretch, column by column: for rows of channels. Columns that no window holds get zeros.
+template <typename T>
+void ScaleColumns(const Axis& width, const Stretch& s, int64_t run, int64_t channels, const T* x,
+                  const Sum<T>* ratios, T* dx) {
+  int64_t from = s.first;
+  int64_t to = s.first;
+  for (int64_t k = s.begin; k < s.end; ++k, x += channels, dx += channels) {
+    while (from < s.last && width.End(from) <= k) ++from;
+    while (to < s.last && width.Begin(to) <= k) ++to;
+    if (from < to) {
+      ScaleChannels(run, to - from, x, ratios + (from - s.first) * run, dx);
+    } else {
+      __builtin_memset(dx, 0, run * sizeof(T));
+    }
   }
-  for (int64_t c = 0; c < run; ++c) {
-    Sum sum = 0;
-    for (int64_t column = 0; column < count; ++column) sum += ratios[column * run + c];
-    Narrow(count == 0 ? Sum(0) : Sum(Widen(x[c])) * sum, &dx[c]);
+}
+
+// The same for few channels: the sums of ratios are laid out first, so that whole rows are long enough for vectors.
+template <typename T>
+void ScaleStretch(const Axis& width, const Stretch& s, int64_t channels, const T* x, const Sum<T>* ratios,
+                  Sum<T>* sums, T* dx) {
+  const int64_t n = (s.end - s.begin) * channels;
+  for (int64_t i = 0; i < n; ++i) sums[i] = 0;
+  for (int64_t o = s.first; o < s.last; ++o, ratios += channels) {
+    const int64_t stop = Min(width.End(o), s.end);
+    for (int64_t k = Max(width.Begin(o), s.begin); k < stop; ++k) {
+      for (int64_t c = 0; c < channels; ++c) sums[(k - s.begin) * channels + c] += ratios[c];
+    }
   }
+  for (int64_t i = 0; i < n; ++i) Narrow(Sum<T>(Widen(x[i])) * sums[i], &dx[i]);
+  // Zeros where no window is, even if x is infinite or NaN there.
+  int64_t seen = s.begin;
+  for (int64_t o = s.first; o <= s.last; ++o) {
+    const int64_t gap = (o < s.last ? Min(width.Begin(o), s.end) : s.end) - seen;
+    if (gap > 0) __builtin_memset(dx + (seen - s.begin) * channels, 0, gap * channels * sizeof(T));
+    if (o < s.last) seen = Max(seen, Min(width.End(o), s.end));
+  }
+}
+
+// Rows from `unit` on that the same windows hold; they share the ratios of these windows.
+int64_t AlikeRows(const Geometry& g, const Unit& unit, int64_t most) {
+  int64_t rows = 1;
+  while (g.ChannelBlocks() == 1 && rows < most && unit.height + rows < g.height.in &&
+         g.height.First(unit.height + rows) == g.height.First(unit.height) &&
+         g.height.Last(unit.height + rows) == g.height.Last(unit.height)) {
+    ++rows;
+  }
+  return rows;
 }
 
 template <typename T>
 void Spread(const Geometry& g, const T* x, const T* y, const T* dy, T* dx, int64_t begin, int64_t end,
             void* scratch) {
-  using Sum = typename Wide<T>::Sum;
-  Sum* const ratios = static_cast<Sum*>(scratch);
-  for (int64_t index = begin; index < end; ++index) {
+  Sum<T>* const ratios = static_cast<Sum<T>*>(scratch);
+  for (int64_t index = begin, rows; index < end; index += rows) {
     const Unit unit = Locate(g, index, g.depth.in, g.height.in);
-    Columns c;
-    c.depth_begin = g.depth.First(unit.depth);
-    c.depth_end = g.depth.Last(unit.depth);
-    c.height_begin = g.height.First(unit.height);
-    c.height_end = g.height.Last(unit.height);
-    const bool seen = c.depth_begin < c.depth_end && c.height_begin < c.height_end;
+    Region r = {g.depth.First(unit.depth), g.depth.Last(unit.depth), g.height.First(unit.height),
+                g.height.Last(unit.height), 0, 0};
+    const bool held = r.depth_begin < r.depth_end && r.height_begin < r.height_end;
+    const bool wide = unit.run >= kLanes<T>;
+    rows = AlikeRows(g, unit, end - index);
     const int64_t line = (unit.batch * g.depth.in + unit.depth) * g.height.in + unit.height;
-    const int64_t room = kBufferBytes / static_cast<int64_t>(sizeof(Sum)) / unit.run;
-    const int64_t step = Max(1, (room - 1) * g.width.stride - g.width.window + 1);
+    const int64_t room = kBufferBytes / static_cast<int64_t>(sizeof(Sum<T>)) / unit.run;
+    const int64_t fit = (room - 1) * g.width.stride - g.width.window + 1;
+    const int64_t step = Max(1, wide ? fit : Min(fit, room));
     for (int64_t w = 0; w < g.width.in; w += step) {
-      const int64_t stop = Min(w + step, g.width.in);
-      c.begin = g.width.First(w);
-      c.end = g.width.Last(stop - 1);
-      if (seen && c.begin < c.end) SumRatios(g, unit, c, dy, y, ratios);
-      for (int64_t k = w; k < stop; ++k) {
-        const int64_t first = g.width.First(k);
-        const int64_t count = seen ? Max(0, g.width.Last(k) - first) : 0;
-        const int64_t offset = (line * g.width.in + k) * g.channels + unit.channel;
-        ScaleBySum(x + offset, ratios + (first - c.begin) * unit.run, count, unit.run, dx + offset);
+      Stretch s = {w, Min(w + step, g.width.in), 0, 0};
+      if (held) {
+        s.first = g.width.First(s.begin);
+        s.last = Max(s.first, g.width.Last(s.end - 1));
+        r.width_begin = s.first;
+        r.width_end = s.last;
+        if (s.first < s.last) SumRatios(g, unit, r, dy, y, ratios);
+      }
+      for (int64_t row = 0; row < rows; ++row) {
+        const int64_t at = ((line + row) * g.width.in + w) * g.channels + unit.channel;
+        if (wide) {
+          ScaleColumns(g.width, s, unit.run, g.channels, x + at, ratios, dx + at);
+        } else {
+          ScaleStretch(g.width, s, g.channels, x + at, ratios, ratios + (s.last - s.first) * g.channels, dx + at);
+        }
       }
     }
   }

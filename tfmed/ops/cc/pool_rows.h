@@ -24,6 +24,9 @@ struct RowKernels {
                   void* scratch);
 };
 
+// Large enough for stretches of rows that loops over vectors pay off, small enough for the first-level cache.
+constexpr int64_t kBufferBytes = 16 * 1024;
+
 int64_t ScratchBytes(const Geometry& geometry);
 
 template <typename T>

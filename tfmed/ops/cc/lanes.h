@@ -1,0 +1,136 @@
+// Vectors of numbers, as wide as the registers of the instruction set that is built for. Only for files that are
+// compiled once for each instruction set: all is forced inline.
+#ifndef TFMED_OPS_CC_LANES_H_
+#define TFMED_OPS_CC_LANES_H_
+
+#include <cstdint>
+
+#include "numeric.h"
+
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
+
+namespace tfmed {
+
+#if defined(__AVX512F__)
+constexpr int kRegisterBytes = 64;
+#elif defined(__AVX__)
+constexpr int kRegisterBytes = 32;
+#else
+constexpr int kRegisterBytes = 16;
+#endif
+
+// What elements of type T are summed in. A float32 goes into float64: none of its squares overflows or vanishes
+// there, and no window is too long for the rounding to matter. Half types are summed in float32.
+template <typename T>
+struct Wide {
+  using Sum = float;
+};
+template <>
+struct Wide<float> {
+  using Sum = double;
+};
+template <>
+struct Wide<double> {
+  using Sum = double;
+};
+
+// One register of sums, and vectors with as many lanes of what is stored or converted.
+template <typename S>
+struct Vector {
+  static constexpr int kLanes = kRegisterBytes / sizeof(S);
+  typedef S Sums __attribute__((vector_size(kRegisterBytes)));
+  typedef float Floats __attribute__((vector_size(kLanes * 4)));
+  typedef uint32_t Words __attribute__((vector_size(kLanes * 4)));
+  typedef uint16_t Shorts __attribute__((vector_size(kLanes * 2)));
+};
+
+template <typename T>
+using Sums = typename Vector<typename Wide<T>::Sum>::Sums;
+
+template <typename T>
+constexpr int kLanes = Vector<typename Wide<T>::Sum>::kLanes;
+
+template <typename V, typename T>
+TFMED_INLINE V LoadBits(const T* from) {
+  V value;
+  __builtin_memcpy(&value, from, sizeof(value));
+  return value;
+}
+
+// Compilers convert between vectors of different widths piece by piece, so the widening loads, which every input
+// passes through, name the instruction where there is one.
+#if defined(__AVX512F__)
+TFMED_INLINE Vector<double>::Sums WidenFloats(const float* from) { return _mm512_cvtps_pd(_mm256_loadu_ps(from)); }
+TFMED_INLINE Vector<float>::Words WidenShorts(const void* from) {
+  return Cast<Vector<float>::Words>(_mm512_cvtepu16_epi32(_mm256_loadu_si256(static_cast<const __m256i*>(from))));
+}
+TFMED_INLINE Vector<float>::Sums WidenHalves(const void* from) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(from)));
+}
+TFMED_INLINE Vector<float>::Shorts NarrowHalves(Vector<float>::Sums value) {
+  return Cast<Vector<float>::Shorts>(_mm512_cvtps_ph(value, _MM_FROUND_TO_NEAREST_INT));
+}
+#elif defined(__AVX2__)
+TFMED_INLINE Vector<double>::Sums WidenFloats(const float* from) { return _mm256_cvtps_pd(_mm_loadu_ps(from)); }
+TFMED_INLINE Vector<float>::Words WidenShorts(const void* from) {
+  return Cast<Vector<float>::Words>(_mm256_cvtepu16_epi32(_mm_loadu_si128(static_cast<const __m128i*>(from))));
+}
+TFMED_INLINE Vector<float>::Sums WidenHalves(const void* from) {
+  return _mm256_cvtph_ps(_mm_loadu_si128(static_cast<const __m128i*>(from)));
+}
+TFMED_INLINE Vector<float>::Shorts NarrowHalves(Vector<float>::Sums value) {
+  return Cast<Vector<float>::Shorts>(_mm256_cvtps_ph(value, _MM_FROUND_TO_NEAREST_INT));
+}
+#else
+TFMED_INLINE Vector<double>::Sums WidenFloats(const float* from) {
+  return __builtin_convertvector(LoadBits<Vector<double>::Floats>(from), Vector<double>::Sums);
+}
+TFMED_INLINE Vector<float>::Words WidenShorts(const void* from) {
+  return __builtin_convertvector(LoadBits<Vector<float>::Shorts>(from), Vector<float>::Words);
+}
+TFMED_INLINE Vector<float>::Sums WidenHalves(const void* from) {
+  return WidenHalf<Vector<float>::Sums>(WidenShorts(from));
+}
+TFMED_INLINE Vector<float>::Shorts NarrowHalves(Vector<float>::Sums value) {
+  return __builtin_convertvector(NarrowHalf<Vector<float>::Words>(value), Vector<float>::Shorts);
+}
+#endif
+
+TFMED_INLINE Sums<double> Load(const double* from) { return LoadBits<Sums<double>>(from); }
+TFMED_INLINE Sums<float> Load(const float* from) { return WidenFloats(from); }
+TFMED_INLINE Sums<Half> Load(const Half* from) { return WidenHalves(from); }
+TFMED_INLINE Sums<BFloat16> Load(const BFloat16* from) { return Cast<Sums<BFloat16>>(WidenShorts(from) << 16); }
+
+template <typename V, typename T>
+TFMED_INLINE void StoreBits(V value, T* to) {
+  __builtin_memcpy(to, &value, sizeof(value));
+}
+
+TFMED_INLINE void Store(Sums<double> value, double* to) { StoreBits(value, to); }
+TFMED_INLINE void Store(Sums<float> value, float* to) {
+  StoreBits(__builtin_convertvector(value, Vector<double>::Floats), to);
+}
+TFMED_INLINE void Store(Sums<Half> value, Half* to) { StoreBits(NarrowHalves(value), to); }
+TFMED_INLINE void Store(Sums<BFloat16> value, BFloat16* to) {
+  using V = Vector<float>;
+  StoreBits(__builtin_convertvector(NarrowBFloat16<V::Words>(value), V::Shorts), to);
+}
+
+TFMED_INLINE double SquareRoot(double value) { return __builtin_sqrt(value); }
+TFMED_INLINE float SquareRoot(float value) { return __builtin_sqrtf(value); }
+
+// There is no operator for roots; the loops become vector instructions.
+TFMED_INLINE Sums<double> SquareRoot(Sums<double> value) {
+  for (int i = 0; i < kLanes<double>; ++i) value[i] = __builtin_sqrt(value[i]);
+  return value;
+}
+TFMED_INLINE Sums<Half> SquareRoot(Sums<Half> value) {
+  for (int i = 0; i < kLanes<Half>; ++i) value[i] = __builtin_sqrtf(value[i]);
+  return value;
+}
+
+}  // namespace tfmed
+
+#endif  // TFMED_OPS_CC_LANES_H_
