@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tfmed import intensity
 from tfmed.errors import TfmedError
+from tfmed.phantom import contrast, moments, scanner
 from tfmed.phantom.latent import Latent
 from tfmed.phantom.source import LatentSource
 
@@ -49,6 +51,26 @@ def test_slices_are_normalised_by_the_whole_volume_and_not_by_themselves(source:
     assert np.abs(np.median(means)) < 0.25
     assert 0.6 < np.sqrt(np.median(squares)) < 1.4
     assert np.std(own) > 0.05
+
+
+def test_its_moments_are_those_of_the_whole_volume_as_the_pipeline_would_take_them(
+    source: LatentSource, latents: list[Latent]
+) -> None:
+    channels = latents[0].channels
+    sample = moments.draw(np.moveaxis(channels, 3, 0), source.cases[0].brain_slices[0], seed=1)
+    errors = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        chosen, imperfect = contrast.draw(source.modalities, rng), scanner.draw(4, rng)
+        coordinates = [np.linspace(-1, 1, n, dtype=np.float32) for n in channels.shape[1:]]
+        kept = scanner.brain(channels[3], imperfect, coordinates, rng)
+        values, amplitude = contrast.clean(channels, chosen)
+        images = scanner.scan(values, amplitude, chosen, imperfect, coordinates, rng)
+        center, scale = moments.of(sample, chosen, imperfect, rng)
+        for m, image in enumerate(images):
+            true_center, true_scale = intensity.moments(image, kept)
+            errors.append((abs(center[m] - true_center) / true_scale, abs(scale[m] / true_scale - 1)))
+    assert np.mean(errors, 0).max() < 0.12
 
 
 def test_lesion_slices_are_those_with_lesion(source: LatentSource, latents: list[Latent]) -> None:

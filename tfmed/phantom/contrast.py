@@ -74,6 +74,8 @@ def draw(modalities: tuple[str, ...], rng: np.random.Generator, random_share: fl
             f"No contrast for {unknown[0]!r}. Received: {modalities}. Known: {', '.join(MODALITIES)}."
         )
     relaxation = _relaxation(rng)
+    if rng.random() < 0.08:
+        _bleed(relaxation, rng)
     rows = []
     for modality in modalities:
         if rng.random() < random_share:
@@ -116,6 +118,12 @@ def _relaxation(rng: np.random.Generator) -> np.ndarray:
     ]
     table[SPOT] = (rng.uniform(1150, 1500), rng.uniform(100, 150), 0.82, 1.0)
     return table * np.exp(rng.normal(0, 1, table.shape) * [0.04, 0.06, 0.02, 0.05])
+
+
+def _bleed(relaxation: np.ndarray, rng: np.random.Generator) -> None:
+    """Blood in the necrosis: methaemoglobin shortens T1, so that it is bright without contrast agent too."""
+    relaxation[N_TISSUES, 0] = rng.uniform(350, 800)
+    relaxation[N_TISSUES, 1] = rng.uniform(40, 200)
 
 
 def _realistic(modality: str, relaxation: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -204,11 +204,3 @@ def _within_tissue(
     core_room = (solid[first] * share + solid[second] * (1 - share)) * np.clip(0.5 + depth / 2, 0, 1)
     oedema_room = receptive[first] * share + receptive[second] * (1 - share)
     return fractions * np.stack([core_room, oedema_room, core_room, core_room])
-
-
-def random_voxels(latent: Latent, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """``count`` voxels of the brain's hull: channels uint8 [9, count], their index in the box [3, count]."""
-    inside = np.flatnonzero(latent.channels[DEPTH] >= 128)
-    flat = rng.choice(inside, count, replace=len(inside) < count)
-    index = np.stack(np.unravel_index(flat, latent.channels.shape[1:]))
-    return latent.channels[:, *index], index.astype(np.int16)

@@ -10,8 +10,9 @@ import numpy as np
 
 from tfmed.errors import TfmedError
 from tfmed.phantom import contrast as contrasts
+from tfmed.phantom import moments
 from tfmed.phantom import scanner as scanners
-from tfmed.phantom.latent import CHANNELS, DEPTH, LESION, Latent, labels, random_voxels
+from tfmed.phantom.latent import CHANNELS, DEPTH, LESION, Latent, labels
 from tfmed.phantom.studies import GLIOMA_MODALITIES
 
 VIEWS = ("axial", "coronal", "sagittal")
@@ -22,8 +23,6 @@ def save(latent: Latent, path: Path, patient: str) -> None:
     """Writes a latent volume as HDF5: its slices of each view in turn, so that any slice is one chunk."""
     import h5py
 
-    rng = np.random.default_rng([int(latent.provenance["seed"]), 0x5A])
-    voxels, index = random_voxels(latent, 2048, rng)
     marked = latent.labels()
     meta = {
         "format": FORMAT,
@@ -38,7 +37,6 @@ def save(latent: Latent, path: Path, patient: str) -> None:
     partial = path.with_name(f".{path.name}.part{os.getpid()}")
     with h5py.File(partial, "w") as file:
         file.attrs["meta"] = json.dumps(meta)
-        file["voxels"], file["voxel_index"] = voxels, index
         for view, name in enumerate(VIEWS):
             planes = np.ascontiguousarray(np.moveaxis(latent.channels, 3 - view, 0))
             file.create_dataset(name, data=planes, chunks=(1, *planes.shape[1:]), compression="lzf")
@@ -60,8 +58,6 @@ class LatentCase:
     lesion_slices: tuple[np.ndarray, np.ndarray, np.ndarray]
     brain_slices: tuple[np.ndarray, np.ndarray, np.ndarray]
     provenance: dict[str, Any] = field(default_factory=dict)
-    voxels: np.ndarray = field(default_factory=lambda: np.zeros((9, 0), np.uint8), repr=False)
-    voxel_place: np.ndarray = field(default_factory=lambda: np.zeros((3, 0), np.float32), repr=False)
 
 
 class LatentSource:
@@ -81,6 +77,7 @@ class LatentSource:
         self.random_share = random_share
         self.cases = [_case(file) for path in paths for file in _files(Path(path))]
         self._open: dict[tuple[int, int], Any] = {}
+        self._samples: dict[int, moments.Sample] = {}
 
     def slice(
         self, case: int, view: int, index: int, rng: np.random.Generator
@@ -104,12 +101,19 @@ class LatentSource:
         if (thick > 1).any():
             self._blend_neighbours(values, planes, index, axis, thick, contrast)
         images = scanners.scan(values, amplitude, contrast, scanner, coordinates, rng)
-        center, scale = _moments(about, contrast, scanner, rng)
+        center, scale = moments.of(self._sample(case), contrast, scanner, rng)
         shape = (len(images), 1, 1, 1)
         images = np.where(kept, (images - center.reshape(shape)) / scale.reshape(shape), 0)
         marked = np.where(kept, labels(channels[LESION:]), 0).astype(np.uint8)
         image = np.moveaxis(images.squeeze(axis + 1), 0, -1)
         return np.ascontiguousarray(image, dtype=np.float32), marked.squeeze(axis)
+
+    def _sample(self, case: int) -> moments.Sample:
+        if case not in self._samples:
+            about = self.cases[case]
+            seed = int(about.provenance["seed"])
+            self._samples[case] = moments.draw(self._planes(case, 0), about.brain_slices[0], seed)
+        return self._samples[case]
 
     def _planes(self, case: int, view: int) -> Any:
         """The HDF5 dataset of a view; every process opens files for itself: handles don't survive a fork."""
@@ -132,7 +136,7 @@ class LatentSource:
             values[m] = (values[m] + sum(other[m] for other in others)) / (1 + len(others))
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_open": {}}
+        return self.__dict__ | {"_open": {}, "_samples": {}}
 
 
 def _files(path: Path) -> list[Path]:
@@ -155,33 +159,9 @@ def _case(path: Path) -> LatentCase:
                 for kind in ("lesion", "brain")
             }
             shape = tuple(b - a for a, b in meta["box"])
-            voxels, index = file["voxels"][:], file["voxel_index"][:]
     except (OSError, KeyError, ValueError) as error:
         raise TfmedError(f"{path} is no latent volume of format {FORMAT}: {error}") from None
-    place = 2 * index / (np.array(shape, np.float32)[:, None] - 1) - 1
     return LatentCase(
         path.stem, path, meta["patient"], meta["diagnosis"], shape, slices["lesion"], slices["brain"],
-        meta["provenance"], voxels, place.astype(np.float32),
+        meta["provenance"],
     )  # fmt: skip
-
-
-def _moments(
-    about: LatentCase, contrast: contrasts.Contrast, scanner: scanners.Scanner, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and sd [M] of the whole volume's brain, from its stored random voxels under the same contrast.
-
-    As in ``tfmed.intensity``: over all of them, then once more over those within 3 sd of the first mean.
-    """
-    within = about.voxels[DEPTH] >= 128 + 8 * scanner.strip_mm
-    voxels, place = about.voxels[:, within], about.voxel_place[:, within]
-    values, _ = contrasts.clean(voxels, contrast)
-    x, y, z = (np.stack([c**k for k in range(4)]) for c in place)
-    m = len(values)
-    field = np.einsum("mijk,kn->mijn", scanner.bias, z)
-    values *= np.exp(((field * y).sum(2) * x).sum(1))
-    values = scanners.noisy(values, scanner, scanners.noise_unit(contrast), rng)
-    center, scale = np.zeros(m), np.zeros(m)
-    for row, sample in enumerate(values.astype(np.float64)):
-        near = np.abs(sample - sample.mean()) <= 3 * sample.std()
-        center[row], scale[row] = sample[near].mean(), max(sample[near].std(), 1e-6)
-    return center.astype(np.float32), scale.astype(np.float32)
