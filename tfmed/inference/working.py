@@ -38,7 +38,7 @@ class WorkingVolume:
         """Labels [X, Y, Z] of the working grid on the study's own grid; nearest where spacings differ."""
         relative = np.linalg.inv(self.own_affine) @ self.affine
         turned, affine = geometry.reorient(
-            array[1:-1, 1:-1, 1:-1], _unpadded(self.affine), *geometry.orientation(relative)
+            array[1:-1, 1:-1, 1:-1], _moved(self.affine, 1), *geometry.orientation(relative)
         )
         if geometry.same_grid(turned.shape, affine, self.shape, self.own_affine):
             return np.ascontiguousarray(turned)
@@ -77,43 +77,42 @@ def _channel(study: Study, name: str) -> Volume:
     image = study.images[name].canonical()
     mask = study.mask.canonical().array if study.mask is not None else None
     inside = intensity.foreground(image.array, mask)
-    _check_foreground(study, name, image, inside)
     values = image.array.astype(np.float32)
-    if _is_working_grid(image):
-        affine = image.affine
-    else:
-        shape, affine = geometry.isotropic_grid(image.shape, image.affine)
-        values = geometry.resample(
-            np.where(inside, values, _nearest_fill(values, inside)), image.affine, shape, affine
-        )
-        inside = geometry.resample(inside.astype(np.uint8), image.affine, shape, affine, "nearest") > 0
+    affine = image.affine
+    if not _is_working_grid(image):
+        values, inside, affine = _resampled(values, inside, affine)
+    _check_foreground(study, name, inside, affine)
     lowest = np.float32(values[inside].min())
     outside = lowest - abs(lowest) - np.float32(1)
     padded = np.pad(np.where(inside, values, outside), 1, constant_values=outside)
-    return Volume(padded, _padded(affine))
+    return Volume(padded, _moved(affine, -1))
 
 
 def _is_working_grid(image: Volume) -> bool:
     return all(abs(step - 1) <= SPACING_TOLERANCE for step in image.spacing_mm)
 
 
-def _nearest_fill(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Every voxel's nearest inside value, so that interpolation at the rim mixes in no background."""
-    from scipy import ndimage
+def _resampled(
+    values: np.ndarray, inside: np.ndarray, affine: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values and foreground at 1 mm, and the affine.
 
-    nearest = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
-    return values[tuple(nearest)]
+    Values are means of foreground voxels alone, so that no background is mixed in at the rim; a voxel that is
+    half foreground is foreground.
+    """
+    shape, target = geometry.isotropic_grid(values.shape, affine)
+    share = geometry.resample(inside.astype(np.float32), affine, shape, target)
+    sums = geometry.resample(np.where(inside, values, np.float32(0)), affine, shape, target)
+    kept = share >= 0.5
+    return np.divide(sums, share, out=sums, where=kept), kept, target
 
 
-def _check_foreground(study: Study, name: str, image: Volume, inside: np.ndarray) -> None:
+def _check_foreground(study: Study, name: str, inside: np.ndarray, affine: np.ndarray) -> None:
     if not inside.any():
-        found = (
-            "no voxel inside the mask"
-            if study.mask is not None
-            else f"one value only ({image.array.flat[0]})"
-        )
+        one_value = f"one value only ({study.images[name].array.flat[0]})"
+        found = one_value if study.mask is None else "no voxel inside the mask"
         raise TfmedError(f"Study {study.case_id}: {name} holds {found}; an image of a head is needed.")
-    volume_ml = inside.sum() * geometry.voxel_volume_mm3(image.affine) / 1000
+    volume_ml = inside.sum() * geometry.voxel_volume_mm3(affine) / 1000
     if study.mask is None and volume_ml > BRAIN_ML:
         warnings.warn(
             f"Study {study.case_id}: the foreground of {name} holds {volume_ml:.0f} ml, more than a brain; "
@@ -122,14 +121,8 @@ def _check_foreground(study: Study, name: str, image: Volume, inside: np.ndarray
         )
 
 
-def _padded(affine: np.ndarray) -> np.ndarray:
-    """The affine of a grid with one more voxel before each axis."""
-    moved = affine.copy()
-    moved[:3, 3] -= affine[:3, :3].sum(1)
-    return moved
-
-
-def _unpadded(affine: np.ndarray) -> np.ndarray:
-    moved = affine.copy()
-    moved[:3, 3] += affine[:3, :3].sum(1)
-    return moved
+def _moved(affine: np.ndarray, voxels: int) -> np.ndarray:
+    """The affine of a grid that begins so many voxels later along every axis."""
+    result = affine.copy()
+    result[:3, 3] += voxels * affine[:3, :3].sum(1)
+    return result
