@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 Shape = tuple[int, int, int]
+Interpolation = Literal["linear", "nearest"]
 GRID_TOLERANCE_VOXELS = 1e-3
 
 
@@ -165,7 +166,7 @@ def resample(
     affine: np.ndarray,
     shape: Shape,
     target_affine: np.ndarray,
-    interpolation: Literal["linear", "nearest"] = "linear",
+    interpolation: Interpolation = "linear",
     fill: float = 0.0,
 ) -> np.ndarray:
     """Values of ``array`` [x, y, z] at the voxel centres of the target grid.

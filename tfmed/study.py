@@ -36,7 +36,7 @@ class Volume:
 
     @property
     def shape(self) -> Shape:
-        return self.array.shape  # type: ignore[return-value]
+        return self.array.shape
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
@@ -63,7 +63,7 @@ class Volume:
 
         Label maps are always taken from the nearest voxel.
         """
-        kind = "nearest" if nearest or isinstance(self, LabelMap) else "linear"
+        kind: geometry.Interpolation = "nearest" if nearest or isinstance(self, LabelMap) else "linear"
         array = geometry.resample(self.array, self.affine, shape, affine, kind, fill)
         return self.with_array(array, affine)
 

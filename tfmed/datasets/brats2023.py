@@ -17,7 +17,7 @@ FILE = re.compile(
     r"(?P<case>(?P<patient>BraTS-GLI-\d+)-(?P<timepoint>\d+))-(?P<role>t1n|t1c|t2w|t2f|seg)\.nii(\.gz)?", re.I
 )
 ROLES = {"t1n": "t1", "t1c": "t1c", "t2w": "t2", "t2f": "flair", "seg": "labels"}
-GRIDS = {(240, 240, 155): "2023", (182, 218, 182): "2024"}
+GRIDS: dict[tuple[int, ...], str] = {(240, 240, 155): "2023", (182, 218, 182): "2024"}
 
 
 def part(path: PurePosixPath) -> Part | None:

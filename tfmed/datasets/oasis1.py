@@ -53,7 +53,9 @@ def diagnosed(root: Path, cases: list[Case]) -> Finished:
         atlas = "_t88_" in case.modalities["t1"].name.lower()
         diagnosis = None if rating is None else "alzheimer" if float(rating) > 0 else "healthy"
         labels = case.labels if atlas else None
-        finished.append(replace(case, diagnosis=diagnosis, labels=labels, edition=labels and case.edition))
+        finished.append(
+            replace(case, diagnosis=diagnosis, labels=labels, edition=case.edition if labels else None)
+        )
     return finished, skipped
 
 

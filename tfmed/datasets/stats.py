@@ -92,13 +92,20 @@ def measure(case: Case) -> CaseStats:
         head_ml[modality] = _millilitres(inside, volume)
         values = volume.array[inside] if inside.any() else np.zeros(1)
         intensities[modality] = tuple(float(value) for value in np.percentile(values, PERCENTILES))
-    labels = io.load_labels(case.labels, case.edition).canonical() if case.labels else None
-    label_slices, label_ml = {}, {}
-    for value in np.unique(labels.array[labels.array != 0]) if labels else ():
-        found = labels.array == value
-        name = meaning(case.edition, int(value))
-        label_slices[name], label_ml[name] = _slices(found), _millilitres(found, labels)
+    label_slices, label_ml = _labels(case)
     return CaseStats(case, slices, head_ml, intensities, label_slices, label_ml)
+
+
+def _labels(case: Case) -> tuple[dict[str, Slices], dict[str, float]]:
+    slices: dict[str, Slices] = {}
+    millilitres: dict[str, float] = {}
+    if case.labels:
+        labels = io.load_labels(case.labels, case.edition).canonical()
+        for value in np.unique(labels.array[labels.array != 0]):
+            found = labels.array == value
+            name = meaning(case.edition, int(value))
+            slices[name], millilitres[name] = _slices(found), _millilitres(found, labels)
+    return slices, millilitres
 
 
 def measured(cases: list[Case], workers: int = 1) -> Iterator[tuple[Case, CaseStats | str]]:

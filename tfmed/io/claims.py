@@ -1,8 +1,13 @@
 """What a text header claims of its data, held against the file before anything is allocated."""
 
 import math
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
 
 from tfmed.errors import TfmedError
 
@@ -35,6 +40,25 @@ class Claim:
                 f"of {size} bytes can't hold them"
             )
 
+    def check_sum(self, array: np.ndarray) -> None:
+        """TfmedError unless the checksum that ends the deflated stream is that of the voxels [x, y, z]."""
+        with open(self.data, "rb") as file:
+            check, stated = _stated_sum(file, self.start, self.stop)
+        stored = np.ascontiguousarray(array.T)
+        if check(stored.data) != stated and check(stored.byteswap().data) != stated:
+            raise TfmedError(
+                f"{self.path} is damaged: its voxels don't match the checksum in {self.data.name}"
+            )
+
+
+def _stated_sum(file: BinaryIO, start: int, stop: int) -> tuple[Callable[..., int], int]:
+    """The checksum that a packed stream ends with (RFC 1950, RFC 1952), and the function that makes it."""
+    file.seek(start)
+    gzipped = file.read(2) == b"\x1f\x8b"
+    file.seek(stop - (8 if gzipped else 4))
+    stated = int.from_bytes(file.read(4), "little" if gzipped else "big")
+    return (zlib.crc32 if gzipped else zlib.adler32), stated
+
 
 def header_lines(path: Path, last: str | None) -> tuple[list[str], int]:
     """The lines of a text header and the byte after them.
@@ -43,7 +67,8 @@ def header_lines(path: Path, last: str | None) -> tuple[list[str], int]:
     """
     with open(path, "rb") as file:
         text = file.read(LONGEST_HEADER)
-    lines, start = [], 0
+    lines: list[str] = []
+    start = 0
     while start < len(text):
         end = text.find(b"\n", start)
         end = len(text) if end < 0 else end

@@ -30,6 +30,7 @@ def write(array: np.ndarray, affine: np.ndarray, path: Path) -> None:
     import nibabel
 
     pair = path.name.lower().endswith((".hdr", ".img"))
+    kind: Any
     if max(array.shape) > 32767:
         kind = nibabel.Nifti2Pair if pair else nibabel.Nifti2Image
     else:

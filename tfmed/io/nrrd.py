@@ -22,16 +22,21 @@ TYPES = {
     8: "longlong, long long, long long int, signed long long, signed long long int, int64, int64_t, "
     "ulonglong, unsigned long long, unsigned long long int, uint64, uint64_t, double",
 }
-PACKED = ("gzip", "gz", "bzip2", "bz2")
+DEFLATED = ("gzip", "gz")
+PACKED = (*DEFLATED, "bzip2", "bz2")
 TEXT = ("ascii", "txt", "text")
 
 
 def header(path: Path) -> Header:
-    return itk_files.header(path, IMAGE_IO, _claim(path).values)
+    return itk_files.header(path, IMAGE_IO, _claim(path)[0].values)
 
 
 def read(path: Path, index: int | None) -> np.ndarray:
-    return itk_files.voxels(path, IMAGE_IO, index)
+    array = itk_files.voxels(path, IMAGE_IO, index)
+    claim, encoding = _claim(path)
+    if encoding in DEFLATED and index is None:
+        claim.check_sum(array)
+    return array
 
 
 def write(array: np.ndarray, affine: np.ndarray, path: Path) -> None:
@@ -39,7 +44,8 @@ def write(array: np.ndarray, affine: np.ndarray, path: Path) -> None:
     itk_files.write(array, affine, path, IMAGE_IO)
 
 
-def _claim(path: Path) -> claims.Claim:
+def _claim(path: Path) -> tuple[claims.Claim, str]:
+    """What the header claims, and the encoding of the voxels."""
     lines, end = claims.header_lines(path, None)
     if not lines or not lines[0].startswith("NRRD000"):
         raise TfmedError(f"{path} isn't a NRRD file: it doesn't begin with NRRD000")
@@ -69,7 +75,7 @@ def _claim(path: Path) -> claims.Claim:
         encoding in PACKED,
     )
     claim.check()
-    return claim
+    return claim, encoding
 
 
 FORMATS = (Format("nrrd", (".nrrd", ".nhdr"), header, read, write),)
