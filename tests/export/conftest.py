@@ -1,5 +1,6 @@
 import pytest
-import tiny_model
+
+from tests.export import tiny_model
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-import tiny_model
 
 import tfmed
+from tests.export import tiny_model
 from tfmed import intensity
 from tfmed.errors import TfmedError
 from tfmed.export import export, stubs, warmup

@@ -1,14 +1,9 @@
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "export"))
 
 
 @pytest.fixture(scope="session")
 def model():
-    import tiny_model
+    from tests.export import tiny_model
 
     return tiny_model.make()
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-import tiny_model
 
 import tfmed
+from tests.export import tiny_model
 from tfmed.errors import TfmedError
 from tfmed.inference import StudyPredictor
 from tfmed.inference.prediction import finish
