@@ -122,7 +122,7 @@ def _relaxation(rng: np.random.Generator) -> np.ndarray:
 
 def _bleed(relaxation: np.ndarray, rng: np.random.Generator) -> None:
     """Blood in the necrosis: methaemoglobin shortens T1, so that it is bright without contrast agent too."""
-    relaxation[N_TISSUES, 0] = rng.uniform(350, 800)
+    relaxation[N_TISSUES, 0] = rng.uniform(450, 900)
     relaxation[N_TISSUES, 1] = rng.uniform(40, 200)
 
 
