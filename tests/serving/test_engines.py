@@ -15,7 +15,7 @@ from tfmed.serving import engines
 @pytest.fixture
 def folder(tmp_path):
     """Two models, one in two versions, and what is none."""
-    for each in ("lesions/1", "lesions/12", "lesions/.3-half", "tissue/2"):
+    for each in ("lesions/9", "lesions/12", "lesions/.3-half", "tissue/2"):
         (tmp_path / each).mkdir(parents=True)
         (tmp_path / each / "saved_model.pb").touch()
     (tmp_path / "notes").mkdir()
