@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 # Each unit may import those of the rows above it, and its neighbours as long as no circle comes of it.
 ROWS = (
     {"errors", "progress"},
-    {"geometry", "study", "intensity", "gathering", "ops"},
+    {"geometry", "study", "intensity", "gathering", "modality_guard", "ops"},
     {"io", "datasets", "phantom", "layers"},
     {"pipeline"},
     {"tasks"},
