@@ -20,7 +20,7 @@ class MixedSource:
     def __init__(self, sources: Sequence[Source], modalities: Sequence[str] | None = None) -> None:
         if not sources:
             raise TfmedError("no source was given to mix; give at least one")
-        editions = {source.edition for source in sources} - {None}
+        editions = {source.edition for source in sources if source.edition}
         if len(editions) > 1:
             raise TfmedError(
                 f"sources with labels of different editions cannot be mixed: {', '.join(sorted(editions))}"

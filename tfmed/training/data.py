@@ -17,7 +17,7 @@ from tfmed.training.sources import PARTS, Opened
 if TYPE_CHECKING:
     import tensorflow as tf
 
-Targets = Callable[[np.ndarray, str], dict[str, np.ndarray]]
+Targets = Callable[..., dict[str, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def split_sources(
     first = 0
     for source, part in sources:
         members = _members(source, first)
-        found = {part: members} if part else datasets.split(members, folds, fold)
+        found: dict[str, Any] = {part: members} if part else datasets.split(members, folds, fold)
         for name in found:
             parts[name] += found[name]
         first += len(source.cases)
@@ -119,11 +119,13 @@ def augmentation(recipe: Recipe) -> pipeline.Augmentation | None:
     unknown = ", ".join(name for name in recipe.augmentation if name not in known)
     if unknown:
         raise TfmedError(f"recipe: augmentation has no {unknown}. Known: {', '.join(known)}")
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in recipe.augmentation.items()}
+    values: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in recipe.augmentation.items()
+    }
     return pipeline.Augmentation(**values) if recipe.augment else None
 
 
-def _members(source: Source, first: int) -> list[Member]:
+def _members(source: Source, first: int) -> list[Any]:
     """Phantoms on the anatomy of several people are of these people; on that of one, each is of its own."""
     people = {_person(case) for case in source.cases}
     members = []
@@ -138,7 +140,7 @@ def _person(case: SourceCase) -> str | None:
     return getattr(case, "provenance", {}).get("person")
 
 
-def _described(members: Sequence[Member]) -> dict[str, Any]:
+def _described(members: Sequence[Any]) -> dict[str, Any]:
     return {
         "cases": len(members),
         "patients": len({(member.dataset, member.patient) for member in members}),

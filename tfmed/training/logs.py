@@ -18,7 +18,7 @@ class Log:
 
     def __init__(self, folder: Path | None, recipe: Recipe, first_step: int) -> None:
         self._recipe, self._quiet = recipe, folder is None
-        self._writer = tf.summary.create_noop_writer() if self._quiet else _writer(folder)
+        self._writer = _writer(folder) if folder else tf.summary.create_noop_writer()
         self._bar = bar(total=None if recipe.minutes else recipe.steps, desc="train", unit="step")
         self._bar.update(first_step)
         self._since, self._at = time.monotonic(), first_step

@@ -92,7 +92,7 @@ class _Loop:
         self.step = Step(model, self.optimizer, self.state.averages, recipe.clip_norm, strategy)
         self.validator = Validator(model, task)
         self.scores: dict[str, float | None] = {}
-        self.sums: tf.Tensor | float = 0.0
+        self.sums: Any = 0.0
 
     def go(self, interrupt: Interrupt) -> dict[str, Any]:
         self.run.mkdir(parents=True, exist_ok=True)

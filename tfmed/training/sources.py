@@ -51,8 +51,8 @@ def _places(argument: str) -> list[tuple[Path, str | None]]:
     if sign and part in PARTS:
         return [(Path(rest), part)]
     path = Path(argument)
-    inner = [(path / part, part) for part in PARTS if next((path / part).glob("*.h5"), None)]
-    return inner or [(path, None)]
+    inner = [part for part in PARTS if next((path / part).glob("*.h5"), None)]
+    return [(path / part, part) for part in inner] if inner else [(path, None)]
 
 
 def _marked(path: Path, attribute: str) -> bool:

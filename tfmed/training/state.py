@@ -1,6 +1,6 @@
 """Everything that changes during a run, and its checkpoints."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -77,7 +77,7 @@ class State:
     def _averaged_variables(self) -> list[keras.Variable]:
         return self.model.trainable_variables if self.averages else []
 
-    def _assign(self, values: Iterator) -> None:
+    def _assign(self, values: Iterable) -> None:
         for weight, value in zip(self._averaged_variables(), values, strict=True):
             weight.assign(value)
 

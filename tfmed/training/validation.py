@@ -26,13 +26,13 @@ class Validator:
         the truth nor the finding holds its region.
         """
         sums: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(2))
-        pictures = None
+        pictures = np.zeros((0, 1, 1, 3), np.uint8)
         for inputs, targets in batches:
             regions = self._regions(inputs).numpy()
             truth = {name: value.numpy() for name, value in targets.items()}
             for name, pair in self._task.scores(truth, regions).items():
                 sums[name] += pair
-            if pictures is None:
+            if not len(pictures):
                 image = inputs["image"].numpy()
                 drawn = [self._task.overlay(image, each) for each in (truth["regions"], regions)]
                 pictures = np.concatenate(drawn, axis=2)
