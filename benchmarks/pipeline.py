@@ -27,6 +27,8 @@ import numpy as np
 
 HERE = Path(__file__).parent
 Row = dict[str, Any]
+# Does this many units, and tells the seconds taken: by the clock, and of CPU (of this process alone).
+Work = Callable[[int], tuple[float, float]]
 SIZE, BATCH = (240, 240), 8
 
 
@@ -37,6 +39,7 @@ def main() -> None:
     parser.add_argument("--peers", help="interpreter with torch, monai and torchio; without it, no peers")
     parser.add_argument("--only", choices=sorted(ROWS), action="append", help="rows to measure (repeatable)")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--slices", type=int, default=160, help="slices a round of the warm row")
     parser.add_argument("--data", type=Path, help="folder for phantoms and stores, kept for the next run")
     options = parser.parse_args()
     folder = options.data or Path(tempfile.mkdtemp(prefix="pipeline-"))
@@ -109,19 +112,16 @@ def prepare_row(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
 
 
 def warm_row(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
-    candidates: dict[str, Callable[[int], float]] = {"tfmed": own_slices(folder)}
+    candidates: dict[str, Work] = {"tfmed": own_slices(folder)}
     for library in ("monai", "torchio") if options.peers else ():
-        for workers in (0, 2):
-            candidates[f"{library}, {workers} workers"] = peer(
-                options.peers, library, folder, "warm", workers
-            )
-    yield from compare("warm", candidates, options.rounds, 160, "slices per s")
+        candidates[library] = peer(options.peers, library, folder, "warm")
+    yield from compare("warm", candidates, options.rounds, options.slices, "slices per s")
 
 
 def cold_row(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
-    candidates: dict[str, Callable[[int], float]] = {"tfmed": own_cold(folder)}
+    candidates: dict[str, Work] = {"tfmed": own_cold(folder)}
     for library in ("monai", "torchio") if options.peers else ():
-        candidates[library] = peer(options.peers, library, folder, "cold", 0)
+        candidates[library] = peer(options.peers, library, folder, "cold")
     yield from compare("cold", candidates, options.rounds, 4, "slices per s")
 
 
@@ -143,11 +143,11 @@ def training_row(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
     )
     repeated = tf.data.Dataset.from_tensors(next(iter(fed))).repeat()
 
-    def steps(batches: Any) -> Callable[[int], float]:
-        def work(count: int) -> float:
-            start = time.perf_counter()
+    def steps(batches: Any) -> Work:
+        def work(count: int) -> tuple[float, float]:
+            start, cpu_start = time.perf_counter(), time.process_time()
             model.fit(batches, steps_per_epoch=count, verbose=0)
-            return time.perf_counter() - start
+            return time.perf_counter() - start, time.process_time() - cpu_start
 
         work(2)
         return work
@@ -172,80 +172,81 @@ ROWS: dict[str, Callable[[Path, argparse.Namespace], Iterator[Row]]] = {
 }
 
 
-def own_slices(folder: Path) -> Callable[[int], float]:
-    """Flip, rotation, gamma and noise always, all else never: what the peers are asked for."""
-    from tfmed.pipeline import Augmentation, Store, slices
+def own_slices(folder: Path) -> Work:
+    """Flip, rotation, gamma and noise always, all else never: what the peers are asked for.
+
+    Batches are stacked here, on one thread: the prefetching of tf.data would work in the others' turns.
+    """
+    from tfmed.pipeline import Augmentation, Sampler, Store
 
     same = Augmentation(
         probability=1, scale=1, shift_px=0, elastic_px=0, gain=1, offset=0, bias=0, blur_px=0, complete=1
     )
     store = Store(folder / "store")
-    batches = slices(
-        store,
-        cases=range(len(store.cases)),
-        size=SIZE,
-        batch=BATCH,
-        views=(0,),
-        augment=same,
-        targets=lambda labels: {"labels": labels},
-    )
-    stream = iter(batches)
-    next(stream)
+    sampler = Sampler(store, cases=range(len(store.cases)), size=SIZE, views=(0,), augment=same)
 
-    def work(count: int) -> float:
-        start = time.perf_counter()
-        for _ in range(count // BATCH):
-            next(stream)
-        return time.perf_counter() - start
+    def work(count: int) -> tuple[float, float]:
+        start, cpu_start = time.perf_counter(), time.process_time()
+        for first in range(0, count, BATCH):
+            batch = [sampler(index) for index in range(first, first + BATCH)]
+            [np.stack(arrays) for arrays in zip(*batch, strict=True)]
+        return time.perf_counter() - start, time.process_time() - cpu_start
 
+    work(BATCH)
     return work
 
 
-def own_cold(folder: Path) -> Callable[[int], float]:
+def own_cold(folder: Path) -> Work:
     from tfmed.pipeline import Store
 
     store = Store(folder / "store")
 
-    def work(count: int) -> float:
-        start = time.perf_counter()
+    def work(count: int) -> tuple[float, float]:
+        start, cpu_start = time.perf_counter(), time.process_time()
         for number in range(count):
             case = number % len(store.cases)
             file = os.open(store.cases[case].image[0].path, os.O_RDONLY)
             os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
             os.close(file)
             store.slice(case, 0, 60)
-        return time.perf_counter() - start
+        return time.perf_counter() - start, time.process_time() - cpu_start
 
     return work
 
 
-def peer(python: str, library: str, folder: Path, mode: str, workers: int) -> Callable[[int], float]:
+def peer(python: str, library: str, folder: Path, mode: str) -> Work:
     """A process of ``pipeline_peers.py`` that answers a number of slices with the seconds they took."""
-    command = [python, HERE / "pipeline_peers.py", library, folder / "volumes", mode, str(workers)]
+    command = [python, HERE / "pipeline_peers.py", library, folder / "volumes", mode]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin and process.stdout
     if process.stdout.readline().strip() != "ready":
         raise SystemExit(f"{library} did not start in {python}")
 
-    def work(count: int) -> float:
+    def work(count: int) -> tuple[float, float]:
         print(count, file=process.stdin, flush=True)
-        return float(process.stdout.readline())  # type: ignore[union-attr]
+        wall, cpu = process.stdout.readline().split()  # type: ignore[union-attr]
+        return float(wall), float(cpu)
 
     return work
 
 
-def compare(
-    name: str, candidates: dict[str, Callable[[int], float]], rounds: int, count: int, unit: str
-) -> Iterator[Row]:
-    """Rates by candidate, rounds taken in turn, each with the ratio of the first candidate's to it."""
-    rates: dict[str, list[float]] = {candidate: [] for candidate in candidates}
+def compare(name: str, candidates: dict[str, Work], rounds: int, count: int, unit: str) -> Iterator[Row]:
+    """Rates by candidate, rounds taken in turn, each with the ratio of the first candidate's to it.
+
+    By the clock, and by CPU seconds, which mean more on a machine that does other work besides.
+    """
+    taken: dict[str, list[tuple[float, float]]] = {candidate: [] for candidate in candidates}
     for _ in range(rounds):
         for candidate, work in candidates.items():
-            rates[candidate].append(count / work(count))
-    first = next(iter(rates))
-    for candidate, found in rates.items():
-        ratios = [mine / other for mine, other in zip(rates[first], found, strict=True)]
-        yield row(name, candidate, found, unit) | {"first_over_this": f"{statistics.median(ratios):.3f}"}
+            taken[candidate].append(work(count))
+    for which, clock in enumerate(("", "cpu ")):
+        rates = {name: [count / seconds[which] for seconds in found] for name, found in taken.items()}
+        first = next(iter(rates.values()))
+        for candidate, found in rates.items():
+            ratio = statistics.median(mine / other for mine, other in zip(first, found, strict=True))
+            yield row(name, candidate, found, unit.replace("per s", f"per {clock}s")) | {
+                "first_over_this": f"{ratio:.3f}"
+            }
 
 
 def row(name: str, candidate: str, values: list[float], unit: str, detail: str = "") -> Row:

@@ -1,10 +1,10 @@
 """Augmented slices per second of MONAI and TorchIO; run by ``pipeline.py`` in an interpreter that has them.
 
-Both get what they are good at: normalised volumes cached in memory, their own two-dimensional transforms, and
-two loader processes or none, whichever is faster on the day. Prints slices per second for each round it is
-asked for.
+Both get what they are good at: normalised volumes cached in memory and their own two-dimensional transforms;
+all candidates work on one thread. For each number of slices that it reads from stdin it prints the seconds
+taken, by the clock and of CPU.
 
-    python pipeline_peers.py monai|torchio VOLUMES warm|cold WORKERS
+    python pipeline_peers.py monai|torchio VOLUMES warm|cold
 
 VOLUMES holds NAME.npy, [4, 240, 240, 155] float32 and labels last, and the files NAME_MODALITY.nii.gz.
 """
@@ -71,14 +71,14 @@ def torchio_slices(volumes: list[np.ndarray]) -> Slices:
     return Slices(volumes, make, transform)
 
 
-def batches(library: str, volumes: list[np.ndarray], workers: int) -> object:
+def batches(library: str, volumes: list[np.ndarray]) -> object:
     if library == "monai":
         from monai.data import DataLoader
 
-        return DataLoader(monai_slices(volumes), batch_size=BATCH, num_workers=workers)
+        return DataLoader(monai_slices(volumes), batch_size=BATCH)
     import torchio as tio
 
-    return tio.SubjectsLoader(torchio_slices(volumes), batch_size=BATCH, num_workers=workers)
+    return tio.SubjectsLoader(torchio_slices(volumes), batch_size=BATCH)
 
 
 def read_cold(library: str, names: list[Path]) -> None:
@@ -97,10 +97,10 @@ def read_cold(library: str, names: list[Path]) -> None:
             tio.ScalarImage(name).data[..., 70].numpy()
 
 
-def main(library: str, folder: Path, mode: str, workers: int) -> None:
+def main(library: str, folder: Path, mode: str) -> None:
     torch.set_num_threads(1)
     if mode == "warm":
-        stream = iter(batches(library, [np.load(path) for path in sorted(folder.glob("*.npy"))], workers))
+        stream = iter(batches(library, [np.load(path) for path in sorted(folder.glob("*.npy"))]))
 
         def work(count: int) -> None:
             for _ in range(count // BATCH):
@@ -117,10 +117,10 @@ def main(library: str, folder: Path, mode: str, workers: int) -> None:
     work(BATCH)
     print("ready", flush=True)
     for line in sys.stdin:
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         work(int(line))
-        print(time.perf_counter() - start, flush=True)
+        print(time.perf_counter() - start, time.process_time() - cpu_start, flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
+    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3])
