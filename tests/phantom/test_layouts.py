@@ -1,6 +1,8 @@
 """Phantoms written in the datasets' layouts, read back by the datasets' readers."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -65,3 +67,25 @@ def test_what_cannot_be_made_is_told_in_a_sentence(arguments: dict, sentence: st
 def test_an_unknown_layout_is_told_in_a_sentence(study: phantom.Study, tmp_path: Path) -> None:
     with pytest.raises(TfmedError, match="layout='brats1999'"):
         phantom.write(study, tmp_path, "brats1999")
+
+
+def test_the_command_offers_what_the_library_has() -> None:
+    from tfmed.tools import phantom as tool
+
+    assert tool.KINDS == phantom.KINDS
+    assert tuple(phantom.LAYOUTS) == tool.LAYOUTS
+
+
+def test_the_command_ends_with_status_2_on_an_unknown_anatomy(tmp_path: Path) -> None:
+    command = [
+        str(Path(sys.executable).with_name("tfmed")),
+        "phantom",
+        str(tmp_path),
+        "-n",
+        "1",
+        "--anatomy",
+        "/nowhere",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "/nowhere" in done.stderr and "Traceback" not in done.stderr

@@ -182,9 +182,8 @@ def _lesion(
     fractions = glioma.parts(plan, growth, core[tight], oedema[tight], position, grid.spacing_mm, rng)
     fractions = _within_tissue(fractions, plan, mixture, final, fine[3][final])
     whole = np.zeros((4, *shape), np.uint8)
-    whole[(slice(None), *final)] = (255 * fractions + 0.5).astype(np.uint8)
-    total = whole[(slice(None), *final)].astype(np.int16).sum(0)
-    whole[(1, *final)] -= np.minimum(np.maximum(total - 255, 0), whole[(1, *final)]).astype(np.uint8)
+    # Rounded down, so that parts that fill a voxel never make more than the whole of it.
+    whole[(slice(None), *final)] = (255 * fractions).astype(np.uint8)
     return whole
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tfmed.errors import TfmedError
-from tfmed.phantom.studies import volumes_ml
+from tfmed.phantom.studies import GLIOMA_MODALITIES, volumes_ml
 from tfmed.study import LabelMap, Study, Volume
 
 
@@ -31,6 +31,9 @@ def plan(study: Study, root: Path, layout: str) -> tuple[Path, dict[Path, Volume
     """The case's folder and what goes into which file, without writing anything."""
     if layout not in LAYOUTS:
         raise TfmedError(f"No such layout. Received: layout={layout!r}. Known: {', '.join(LAYOUTS)}.")
+    foreign = [name for name in study.modalities if name not in GLIOMA_MODALITIES]
+    if foreign:
+        raise TfmedError(f"Layout {layout} has no {foreign[0]}. Received: modalities={study.modalities}.")
     return LAYOUTS[layout](study, root)
 
 
