@@ -2,13 +2,11 @@
 
 import hashlib
 import os
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tfmed.errors import TfmedError
-from tfmed.progress import bar
 
 CHUNK = 1 << 20
 TIMEOUT_SECONDS = 30
@@ -116,6 +114,11 @@ def fetch(entry: Mapping[str, Any], path: Path) -> None:
 
 
 def _download(url: str, part: Path, total: int) -> None:
+    # Imported here, as listing the zoo has to be quick and needs neither.
+    import urllib.request
+
+    from tfmed.progress import bar
+
     have = part.stat().st_size if part.exists() else 0
     if have >= total:
         return
