@@ -99,13 +99,15 @@ def _train(
     fold: int | None,
     resume: bool,
 ) -> dict[str, Any]:
-    import keras
-
     from tfmed import tasks, training, zoo
+
+    zoo.card(name)
+    sources = training.open_sources(data_paths)
+
+    import keras
 
     strategy = training.pick_strategy()
     training.check_recipe(recipe, strategy)
-    sources = training.open_sources(data_paths)
     if recipe.mixed_precision:
         keras.mixed_precision.set_global_policy("mixed_bfloat16")
     keras.utils.set_random_seed(recipe.seed)

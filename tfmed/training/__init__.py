@@ -1,20 +1,26 @@
-"""Training: one loop for every ``tf.distribute`` strategy, handed a model, a task and data."""
+"""Training: one loop for every ``tf.distribute`` strategy, handed a model, a task and data.
 
-from tfmed.training.checks import check_recipe, check_run
-from tfmed.training.cluster import pick_strategy
-from tfmed.training.data import SliceData
-from tfmed.training.loop import Data, train
-from tfmed.training.recipe import Recipe, load_recipe
-from tfmed.training.sources import open_sources
+Names are imported when first used, so that a recipe can be read and refused without TensorFlow.
+"""
 
-__all__ = [
-    "Data",
-    "Recipe",
-    "SliceData",
-    "check_recipe",
-    "check_run",
-    "load_recipe",
-    "open_sources",
-    "pick_strategy",
-    "train",
-]
+import importlib
+from typing import Any
+
+_MODULES = {
+    "Data": "loop",
+    "Recipe": "recipe",
+    "SliceData": "data",
+    "check_recipe": "cluster",
+    "check_run": "checks",
+    "load_recipe": "recipe",
+    "open_sources": "sources",
+    "pick_strategy": "cluster",
+    "train": "loop",
+}
+__all__ = sorted(_MODULES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'tfmed.training' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"tfmed.training.{_MODULES[name]}"), name)

@@ -6,6 +6,7 @@ import os
 import tensorflow as tf
 
 from tfmed.errors import TfmedError
+from tfmed.training.recipe import Recipe
 
 
 def pick_strategy() -> tf.distribute.Strategy:
@@ -16,13 +17,13 @@ def pick_strategy() -> tf.distribute.Strategy:
     """
     if os.environ.get("TF_CONFIG"):
         try:
-            workers = json.loads(os.environ["TF_CONFIG"])["cluster"]["worker"]
+            addresses = json.loads(os.environ["TF_CONFIG"])["cluster"]["worker"]
         except (ValueError, KeyError, TypeError):
             raise TfmedError(
                 "TF_CONFIG in the environment is not of the form "
                 '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
             ) from None
-        if len(workers) > 1:
+        if len(addresses) > 1:
             return tf.distribute.MultiWorkerMirroredStrategy()
     if len(tf.config.list_physical_devices("GPU")) > 1:
         return tf.distribute.MirroredStrategy()
@@ -35,3 +36,13 @@ def workers(strategy: tf.distribute.Strategy) -> tuple[int, int]:
     if resolver is None or not resolver.cluster_spec():
         return 0, 1
     return resolver.task_id, resolver.cluster_spec().num_tasks("worker")
+
+
+def check_recipe(recipe: Recipe, strategy: tf.distribute.Strategy) -> None:
+    """Raise TfmedError if the devices of ``strategy`` cannot follow the recipe."""
+    if recipe.minutes and workers(strategy)[1] > 1:
+        raise TfmedError(f"minutes={recipe.minutes:g}: several workers share no clock; give steps instead")
+    if recipe.batch % strategy.num_replicas_in_sync:
+        raise TfmedError(
+            f"batch={recipe.batch} cannot be shared equally by {strategy.num_replicas_in_sync} devices"
+        )

@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfmed.errors import TfmedError
-from tfmed.training.checks import check_recipe, check_run, check_same_data
-from tfmed.training.cluster import workers
+from tfmed.training.checks import check_run, check_same_data
+from tfmed.training.cluster import check_recipe, workers
 from tfmed.training.interrupt import Interrupt
 from tfmed.training.logs import Log
 from tfmed.training.recipe import Recipe
