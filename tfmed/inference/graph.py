@@ -20,7 +20,7 @@ class StudyPredictor(tf.Module):
     """
 
     def __init__(
-        self, model: Any, rules: Rules | None = None, batch: int = 16, probability: bool = False
+        self, model: Any, rules: Rules | None = None, batch: int = 8, probability: bool = False
     ) -> None:
         """
         Args:

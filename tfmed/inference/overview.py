@@ -175,7 +175,7 @@ def _words(figure: Any, result: "Result") -> None:
 
 def _value_title(value: int, region: Region, rules: Rules) -> str:
     alone = region.values[rules.edition] == {value}
-    return region.title if alone else f"{region.title}, rest"
+    return region.title if alone else f"{region.title} (rest)"
 
 
 def _sentence(lesion: Any, rules: Rules) -> str:
