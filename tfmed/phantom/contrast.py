@@ -245,7 +245,7 @@ def clean(channels: np.ndarray, contrast: Contrast) -> tuple[np.ndarray, np.ndar
 
 def _paint(mixed: np.ndarray, fractions: np.ndarray, values: np.ndarray) -> None:
     """mixed (1 - sum f) + sum f v, in place; fractions uint8 [k, ...], values [n, k]."""
-    active = extent(fractions.any(0))
+    active = extent(np.asarray(fractions.any(0)))
     if active is None:
         return
     weights = fractions[:, *active].astype(np.float32) / 255

@@ -1,5 +1,6 @@
 """Smooth random fields and separable resampling: everything random in space is made from these."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -47,7 +48,7 @@ def dense_taps(matrix: np.ndarray) -> Taps:
     return Taps(index, np.ascontiguousarray(matrix.T, dtype=np.float32), source)
 
 
-def apply_axes(array: np.ndarray, taps: list[Taps | None]) -> np.ndarray:
+def apply_axes(array: np.ndarray, taps: Sequence[Taps | None]) -> np.ndarray:
     """Resamples the last ``len(taps)`` axes of a float32 ``array`` (None leaves an axis)."""
     first = array.ndim - len(taps)
     for axis, tap in reversed(list(enumerate(taps, first))):

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tfmed.errors import TfmedError
 from tfmed.phantom.studies import GLIOMA_MODALITIES, volumes_ml
@@ -21,7 +22,7 @@ def write(study: Study, root: str | Path, layout: str = "brats2015") -> Path:
     for path, volume in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         io.save(volume, path)
-    sidecar = {"case": study.case_id, "diagnosis": study.diagnosis, "layout": layout}
+    sidecar: dict[str, Any] = {"case": study.case_id, "diagnosis": study.diagnosis, "layout": layout}
     sidecar |= {"provenance": study.provenance, "volumes_ml": volumes_ml(study)}
     (folder / "phantom.json").write_text(json.dumps(sidecar, indent=1) + "\n")
     return folder
@@ -72,7 +73,7 @@ def _brats2018(study: Study, root: Path) -> tuple[Path, dict[Path, Volume]]:
     spelled = {"t1c": "t1ce"}
     files = {folder / f"{case}_{spelled.get(n, n)}.nii.gz": v for n, v in study.images.items()}
     if study.labels is not None:
-        files[folder / f"{case}_seg.nii.gz"] = _with_values(study.labels, {3: 1}, "brats2018")  # type: ignore[assignment]
+        files[folder / f"{case}_seg.nii.gz"] = _with_values(study.labels, {3: 1}, "brats2018")
     return folder, files
 
 
@@ -82,7 +83,7 @@ def _brats2023(study: Study, root: Path) -> tuple[Path, dict[Path, Volume]]:
     spelled = {"flair": "t2f", "t1": "t1n", "t1c": "t1c", "t2": "t2w"}
     files = {folder / f"{case}-{spelled[n]}.nii.gz": v for n, v in study.images.items()}
     if study.labels is not None:
-        files[folder / f"{case}-seg.nii.gz"] = _with_values(study.labels, {3: 1, 4: 3}, "brats2023")  # type: ignore[assignment]
+        files[folder / f"{case}-seg.nii.gz"] = _with_values(study.labels, {3: 1, 4: 3}, "brats2023")
     return folder, files
 
 

@@ -113,4 +113,4 @@ def refine(field: np.ndarray, coarse: Grid, fine: Grid, box: tuple[slice, slice,
         first_mm = (s.start - (n - 1) / 2) * fine.spacing_mm
         starts.append(first_mm / coarse.spacing_mm + (m - 1) / 2)
     shape = tuple(s.stop - s.start for s in box)
-    return zoom(field, shape, np.array(starts), fine.spacing_mm / coarse.spacing_mm)  # type: ignore[arg-type]
+    return zoom(field, shape, np.array(starts), fine.spacing_mm / coarse.spacing_mm)
