@@ -17,10 +17,10 @@ _LAYOUTS = {
 
 
 class _L2NormLayer(keras.layers.Layer):
-    """A layer that pools by `implementation`: "native" where the compiled op loads, or "composed" of stock ops.
+    """A layer that pools by `implementation`: "native" where the compiled op loads, or "composed".
 
-    Under XLA, and within `tfmed.ops.implementation(...)`, that choice is overruled. `supports_jit` is false for
-    the native op, so that Keras does not choose XLA by itself and lose it.
+    Under XLA, and within `tfmed.ops.implementation(...)`, that choice is overruled. `supports_jit` is false
+    for the native op, so that Keras does not choose XLA by itself and lose it.
     """
 
     def __init__(self, implementation: str = "native", **kwargs: Any) -> None:
@@ -103,7 +103,7 @@ class L2NormPooling3D(_L2NormPooling):
 
 @keras.saving.register_keras_serializable("tfmed")
 class GlobalL2NormPooling2D(_L2NormLayer):
-    """The L2 norm of each channel over the whole image: [N, H, W, C] to [N, C], or [N, 1, 1, C] with `keepdims`.
+    """The L2 norm of each channel over the whole image: [N, H, W, C] to [N, C] ([N, 1, 1, C] with `keepdims`).
 
     Args:
         mode: ``sum`` or ``rms``; only the latter does not grow with the image.

@@ -1,14 +1,17 @@
 """Builds the native library, ``libtfmed_ops.so``, from ``cc/``; run as ``python -m tfmed.ops.build`` or by pip.
 
-Nothing of tfmed is imported, so that setup.py can use this file before the package exists.
+``TFMED_CUDA=1`` in the environment adds the CUDA kernels, if nvcc is found. Nothing of tfmed is imported, so that
+setup.py can use this file before the package exists.
 """
 
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -31,7 +34,25 @@ def instruction_sets() -> dict[str, list[str]]:
     avx2 = ["-mavx2", "-mfma", "-mf16c"]
     wide = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"]
     # GCC 12 warns about its own AVX-512 intrinsics (GCC bug 105593).
-    return {"baseline": [], "avx2": avx2, "avx512": [*avx2, *wide, "-Wno-maybe-uninitialized", "-Wno-uninitialized"]}
+    quiet = ["-Wno-uninitialized", "-Wno-maybe-uninitialized"]
+    return {"baseline": [], "avx2": avx2, "avx512": [*avx2, *wide, *quiet]}
+
+
+def nvcc() -> Path | None:
+    """The CUDA compiler on the path or in its usual place."""
+    found = shutil.which("nvcc") or shutil.which("nvcc", path="/usr/local/cuda/bin")
+    return Path(found).resolve() if found else None
+
+
+def cuda_command(compiler: Path, target: Path) -> list[str]:
+    """Compiles the CUDA kernels for every architecture that we support, into the object `target`."""
+    codes = [f"-gencode=arch=compute_{number},code=sm_{number}" for number in CUDA_ARCHITECTURES]
+    # The newest one also as PTX, for devices that come after it.
+    codes.append(f"-gencode=arch=compute_{CUDA_ARCHITECTURES[-1]},code=compute_{CUDA_ARCHITECTURES[-1]}")
+    host = "-Xcompiler=-fPIC,-fvisibility=hidden,-Wall,-Wextra"
+    source = str(SOURCES / "pool_cuda.cu.cc")
+    flags = ["-std=c++17", "-O3", "-x", "cu", "-Werror=all-warnings", *codes, host]
+    return [str(compiler), *flags, "-c", source, "-o", str(target)]
 
 
 def tensorflow_flags() -> tuple[list[str], list[str], str]:
@@ -57,33 +78,47 @@ def tensorflow_flags() -> tuple[list[str], list[str], str]:
     return [flag.replace("-I", "-isystem", 1) for flag in compile_flags], link_flags, version
 
 
-def build(output: Path, cxx: str | None = None, extra: tuple[str, ...] = ()) -> None:
-    """Compiles and links the library at `output`; `extra` flags go to every compilation and to the link.
+def build(output: Path, extra: Sequence[str] = ()) -> None:
+    """Compiles and links the library at `output`; `extra` flags go to every compilation by CXX and to the link.
 
     Raises subprocess.CalledProcessError if a compiler fails, after it has printed why.
     """
-    compiler = cxx or os.environ.get("CXX", "g++")
+    compiler = os.environ.get("CXX", "g++")
     headers, libraries, version = tensorflow_flags()
-    facts = {"tensorflow": version, "compiler": _first_line([compiler, "--version"]), "cuda": None}
-    stamp = json.dumps(MARK + json.dumps(facts))
+    cuda = nvcc() if os.environ.get("TFMED_CUDA") == "1" else None
+    facts = {
+        "tensorflow": version,
+        "compiler": _version_line([compiler, "--version"], 0),
+        "cuda": _version_line([str(cuda), "--version"], -2) if cuda else None,
+    }
+    if cuda:
+        headers = [*headers, "-DTFMED_CUDA", "-isystem", str(cuda.parent.parent / "include")]
+        libraries = [
+            *libraries,
+            f"-L{cuda.parent.parent / 'lib64'}",
+            "-lcudart_static",
+            "-ldl",
+            "-lrt",
+            "-lpthread",
+        ]
     common = [compiler, "-std=c++17", "-fPIC", "-fvisibility=hidden", *OPTIMISE, *WARNINGS, *extra]
-    with tempfile.TemporaryDirectory() as scratch:
-        objects = Path(scratch)
-        jobs = [
-            [*common, *headers, f"-DTFMED_OPS_BUILD={stamp}", "-c", str(SOURCES / "l2_norm_pool_op.cc")],
-            [*common, *headers, "-c", str(SOURCES / "pool_shape.cc")],
-            [*common, "-c", str(SOURCES / "dispatch.cc")],
-        ]
-        jobs += [
-            [*common, *flags, f"-DTFMED_ISA={name}", "-c", str(SOURCES / "pool_rows.cc")]
-            for name, flags in instruction_sets().items()
-        ]
-        made = [str(objects / f"{number}.o") for number in range(len(jobs))]
+    stamp = f"-DTFMED_OPS_BUILD={json.dumps(MARK + json.dumps(facts))}"
+    # The longest first, so that two cores end together.
+    jobs = [[*common, *headers, stamp, "-c", str(SOURCES / "l2_norm_pool_op.cc")]]
+    for name, flags in instruction_sets().items():
+        jobs.append([*common, *flags, f"-DTFMED_ISA={name}", "-c", str(SOURCES / "pool_rows.cc")])
+    jobs.append([*common, *headers, "-c", str(SOURCES / "pool_shape.cc")])
+    jobs.append([*common, "-c", str(SOURCES / "dispatch.cc")])
+    with tempfile.TemporaryDirectory() as folder:
+        objects = [Path(folder) / f"{number}.o" for number in range(len(jobs) + bool(cuda))]
+        commands = [[*job, "-o", str(target)] for job, target in zip(jobs, objects, strict=False)]
+        if cuda:
+            commands.append(cuda_command(cuda, objects[-1]))
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            list(pool.map(_run, [[*job, "-o", target] for job, target in zip(jobs, made, strict=True)]))
-        linked = output.with_name(f"{output.name}.{os.getpid()}")
+            list(pool.map(_run, commands))
         output.parent.mkdir(parents=True, exist_ok=True)
-        _run([compiler, "-shared", *extra, *made, *libraries, "-o", str(linked)])
+        linked = output.with_name(f"{output.name}.{os.getpid()}")
+        _run([compiler, "-shared", *extra, *map(str, objects), *libraries, "-o", str(linked)])
         os.replace(linked, output)
 
 
@@ -91,8 +126,9 @@ def _run(command: list[str]) -> None:
     subprocess.run(command, check=True)
 
 
-def _first_line(command: list[str]) -> str:
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[0]
+def _version_line(command: list[str], line: int) -> str:
+    shown = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return shown.stdout.strip().splitlines()[line]
 
 
 class BuildOps(build_ext):
@@ -110,4 +146,4 @@ EXTENSION = Extension("tfmed.ops.native_library", sources=[], optional=True)
 
 
 if __name__ == "__main__":
-    build(SOURCES.parent / LIBRARY)
+    build(SOURCES.parent / LIBRARY, sys.argv[1:])

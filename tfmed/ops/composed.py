@@ -34,7 +34,11 @@ def _pool(x: tf.Tensor, ksize: list[int], strides: list[int], padding: str, mode
         return x
     windows, strides = [list(values) for values in zip(*steps, strict=True)]
     before, after = _padding(tf.shape(x)[1:-1], windows, strides, padding)
-    padded = tf.pad(x, [[0, 0], *tf.unstack(tf.stack([before, after], axis=1)), [0, 0]]) if padding == "SAME" else x
+    padded = (
+        tf.pad(x, [[0, 0], *tf.unstack(tf.stack([before, after], axis=1)), [0, 0]])
+        if padding == "SAME"
+        else x
+    )
     sums = _sum_windows(padded, windows, strides)
     if mode == "sum":
         return sums

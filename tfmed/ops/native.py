@@ -1,8 +1,10 @@
 """Finds and loads the native library once, and says in one warning why it could not be used."""
 
+import ctypes
 import functools
 import importlib.metadata
 import json
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,12 @@ REBUILD = (
 
 
 def path() -> Path | None:
-    """The library beside this file, else that of an installed tfmed which a checkout's folder shadows."""
+    """The library beside this file, else that of an installed tfmed which a checkout's folder shadows.
+
+    ``TFMED_OPS_LIBRARY`` in the environment names another one, such as a build with sanitizers.
+    """
+    if named := os.environ.get("TFMED_OPS_LIBRARY"):
+        return Path(named)
     beside = Path(__file__).resolve().parent / LIBRARY
     if beside.is_file():
         return beside
@@ -39,6 +46,16 @@ def build_facts(library: Path) -> dict[str, Any]:
         return {}
     start += len(MARK)
     return json.loads(content[start : content.index(b"\0", start)])
+
+
+def instruction_set() -> str | None:
+    """Which CPU kernels run: ``avx512``, ``avx2`` or ``baseline``; None without the library."""
+    library = path()
+    if library is None or problem() is not None:
+        return None
+    function = ctypes.CDLL(str(library)).tfmed_ops_instruction_set
+    function.restype = ctypes.c_char_p
+    return function().decode()
 
 
 def problem() -> str | None:

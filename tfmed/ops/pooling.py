@@ -25,7 +25,7 @@ def native_available() -> bool:
 
 @contextlib.contextmanager
 def implementation(name: Literal["native", "composed"]) -> Iterator[None]:
-    """Within the context, and this thread, everything that is traced or run uses `name`, whatever a layer says.
+    """Within the context, and this thread, all that is traced or run uses `name`, whatever a layer says.
 
     Raises TfmedError for an unknown name, and for "native" where the native library cannot be used.
     """
@@ -78,8 +78,9 @@ def l2_norm_pool(
 ) -> tf.Tensor:
     """The Euclidean norm of every window: y_R = sqrt(sum over R of x^2), or of the mean in mode ``rms``.
 
-    Its gradient, dx_i = sum over the windows R that hold i of dy_R x_i / y_R (``rms``: divided by the number of
-    inputs in R), is 0 where y_R is 0, and can be differentiated again. NaN and infinity go through as IEEE 754 says.
+    Its gradient, dx_i = sum over the windows R that hold i of dy_R x_i / y_R (``rms``: divided by the number
+    of inputs in R), is 0 where y_R is 0, and can be differentiated again. NaN and infinity go through as
+    IEEE 754 says.
 
     Args:
         x: [N, H, W, C] or [N, D, H, W, C], or channels first; float16, bfloat16, float32 or float64.
@@ -90,9 +91,10 @@ def l2_norm_pool(
         data_format: ``NHWC``, ``NCHW``, ``NDHWC``, ``NCDHW``; None means channels last, of x's rank.
 
     Returns:
-        The pooled tensor in x's type and layout. Half types are summed in float32, float32 in float64, so no
-        float32 input overflows or vanishes in the native op. bfloat16 beyond 1e19 or below 1e-19 does, as do the
-        squares of float64; so does float32 in the composed form, which stands in under XLA and in exports.
+        The pooled tensor in x's type and layout. Half types are summed in float32, and float32 on the CPU in
+        float64, so that no normal float32 overflows or vanishes in the native op. Squares must be in range
+        otherwise: of bfloat16 and, in the composed form that stands in under XLA and in exports, of float32
+        (between 1e-19 and 1e19), of float64 (between 1e-154 and 1e154).
 
     Raises:
         TfmedError: a rank, type, window, stride, padding, mode or layout that makes no sense.
@@ -136,7 +138,9 @@ def _complete(
     first = 2 if data_format.startswith("NC") else 1
     extents = x.shape.as_list()[first : first + rank - 2] if x.shape.rank else [None] * (rank - 2)
     for axis, (window, extent) in enumerate(zip(windows, extents, strict=True)):
-        if extent is not None and (window > extent and padding == "VALID" or window == -1 and extent == 0):
+        if extent is None:
+            continue
+        if (padding == "VALID" and window > extent) or (window == -1 and extent == 0):
             raise TfmedError(
                 f"A window of {window} does not fit the input's {extent} along spatial axis {axis} with "
                 f"{padding} padding. Received: ksize={windows}, shape {x.shape}."

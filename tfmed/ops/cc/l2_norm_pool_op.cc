@@ -6,12 +6,19 @@
 //   inner  p_R  = (sum over R of x v) / (N_R y_R)                               linear in x and in v
 #include <memory>
 
+#ifdef TFMED_CUDA
+#include "pool_cuda.h"
+#endif
 #include "pool_rows.h"
 #include "pool_shape.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
 #include "tensorflow/core/framework/op_kernel.h"
 #include "tensorflow/core/framework/shape_inference.h"
+#ifdef TFMED_CUDA
+#include "absl/strings/str_cat.h"
+#include "xla/stream_executor/stream.h"
+#endif
 
 namespace tfmed {
 namespace {
@@ -250,6 +257,37 @@ class InnerKernel : public PoolKernel {
   TFMED_REGISTER(DEVICE, CLASS, double)
 
 TFMED_REGISTER_ALL(::tensorflow::DEVICE_CPU, Cpu);
+
+#ifdef TFMED_CUDA
+// On TensorFlow's stream; a launch that fails is the op's error.
+struct Gpu {
+  template <typename T>
+  static void Norm(OpKernelContext* context, const Geometry& g, const T* x, T* y) {
+    Report(context, cuda::Norm(Stream(context), g, x, y));
+  }
+
+  template <typename T>
+  static void Spread(OpKernelContext* context, const Geometry& g, const T* x, const T* y, const T* dy, T* dx) {
+    Report(context, cuda::Spread(Stream(context), g, x, y, dy, dx));
+  }
+
+  template <typename T>
+  static void Inner(OpKernelContext* context, const Geometry& g, const T* x, const T* v, const T* y, T* p) {
+    Report(context, cuda::Inner(Stream(context), g, x, v, y, p));
+  }
+
+ private:
+  static void* Stream(OpKernelContext* context) {
+    return context->op_device_context()->stream()->platform_specific_handle().stream;
+  }
+
+  static void Report(OpKernelContext* context, const char* failure) {
+    OP_REQUIRES(context, failure == nullptr, absl::InternalError(absl::StrCat("CUDA: ", failure)));
+  }
+};
+
+TFMED_REGISTER_ALL(::tensorflow::DEVICE_GPU, Gpu);
+#endif
 
 }  // namespace
 }  // namespace tfmed

@@ -1,0 +1,268 @@
+"""Times L2-norm pooling against TensorFlow's pools, its stock-op composition, XLA, and PyTorch's LPPool2d.
+
+All contestants of a case run in turn, in one process, so that a ratio is the median over pairs that met the same
+machine. PyTorch takes part if it can be imported. Writes a CSV with the hardware in its name.
+
+    python benchmarks/l2_norm_pool.py --repeats 31 --out benchmarks/results
+"""
+
+import argparse
+import csv
+import gc
+import itertools
+import os
+import platform
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tfmed.ops import implementation, l2_norm_pool, native_available
+
+try:
+    import torch
+except ImportError:
+    torch = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """Channels-last input, one window and stride for all spatial axes; window 0 is the whole image."""
+
+    shape: tuple[int, ...]
+    window: int
+    stride: int
+    padding: str
+    dtype: str
+
+    @property
+    def axes(self) -> int:
+        return len(self.shape) - 2
+
+    @property
+    def ksize(self) -> list[int]:
+        return [self.window] * self.axes if self.window else list(self.shape[1:-1])
+
+    @property
+    def pads(self) -> list[list[int]]:
+        """Zeros before and after each spatial axis."""
+        if self.padding == "VALID":
+            return [[0, 0]] * self.axes
+        totals = [
+            max((-(-n // self.stride) - 1) * self.stride + self.window - n, 0) for n in self.shape[1:-1]
+        ]
+        return [[total // 2, total - total // 2] for total in totals]
+
+
+CASES = [
+    Case(*what, dtype)
+    for what, dtype in itertools.product(
+        [
+            ((8, 240, 240, 64), 2, 2, "VALID"),
+            ((8, 120, 120, 128), 3, 2, "SAME"),
+            ((2, 64, 64, 64, 32), 2, 2, "VALID"),
+            ((128, 7, 7, 512), 0, 1, "VALID"),
+        ],
+        ["float32", "bfloat16"],
+    )
+]
+
+
+def composition(case: Case, x: tf.Tensor) -> tf.Tensor:
+    """sqrt(avg_pool(x x) N), sums over SAME windows by zero-padding; of whole images sqrt(reduce_sum(x x))."""
+    if not case.window:
+        return tf.sqrt(tf.reduce_sum(x * x, list(range(1, case.axes + 1)), keepdims=True))
+    squares = x * x
+    if case.padding == "SAME":
+        squares = tf.pad(squares, [[0, 0], *case.pads, [0, 0]])
+    average = tf.nn.avg_pool2d if case.axes == 2 else tf.nn.avg_pool3d
+    return tf.sqrt(average(squares, case.ksize, case.stride, "VALID") * float(case.window**case.axes))
+
+
+def tensorflow_forms(case: Case) -> dict[str, tuple[Callable[[tf.Tensor], tf.Tensor], bool]]:
+    """Functions of x by name, and whether XLA compiles them."""
+
+    def native(x: tf.Tensor) -> tf.Tensor:
+        with implementation("native"):
+            return l2_norm_pool(x, case.ksize, case.stride, case.padding)
+
+    def stock(pool: Callable) -> Callable[[tf.Tensor], tf.Tensor]:
+        return lambda x: pool(x, case.ksize, case.stride, case.padding)
+
+    two = case.axes == 2
+    return {
+        "l2_norm_pool": (native, False),
+        "max_pool": (stock(tf.nn.max_pool2d if two else tf.nn.max_pool3d), False),
+        "avg_pool": (stock(tf.nn.avg_pool2d if two else tf.nn.avg_pool3d), False),
+        "composition": (lambda x: composition(case, x), False),
+        "composition_xla": (lambda x: composition(case, x), True),
+    }
+
+
+def contestants(case: Case, backward: bool) -> dict[str, Callable[[], object]]:
+    """Calls without arguments, each one forward pass, or forward and backward, by name."""
+    x = tf.cast(tf.random.stateless_normal(case.shape, seed=(1, 2)), case.dtype)
+    calls: dict[str, Callable[[], object]] = {}
+    for name, (form, jit) in tensorflow_forms(case).items():
+        dy = tf.ones_like(form(x))
+
+        def both(x: tf.Tensor, form: Callable = form, dy: tf.Tensor = dy) -> tf.Tensor:
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = form(x)
+            return y, tape.gradient(y, x, output_gradients=dy)
+
+        traced = tf.function(both if backward else form, jit_compile=jit, autograph=False)
+        concrete = traced.get_concrete_function(x)
+        calls[name] = lambda concrete=concrete: concrete(x)
+    if torch is not None and case.axes == 2:
+        calls["torch_lp_pool2d"] = torch_form(case, x, backward)
+    return calls
+
+
+def torch_form(case: Case, x: tf.Tensor, backward: bool) -> Callable[[], object]:
+    """LPPool2d in PyTorch's own layout, channels first."""
+    first = np.ascontiguousarray(tf.transpose(tf.cast(x, tf.float32), [0, 3, 1, 2]).numpy())
+    data = torch.from_numpy(first).to(getattr(torch, case.dtype)).requires_grad_(backward)
+    pool = torch.nn.LPPool2d(2, tuple(case.ksize), case.stride)
+    (top, bottom), (left, right) = case.pads
+    pads = (left, right, top, bottom)
+
+    def forward() -> "torch.Tensor":
+        return pool(torch.nn.functional.pad(data, pads) if any(pads) else data)
+
+    ones = torch.ones_like(forward().detach())
+
+    def both() -> object:
+        return torch.autograd.grad(forward(), data, ones)
+
+    def only_forward() -> object:
+        with torch.no_grad():
+            return forward()
+
+    return both if backward else only_forward
+
+
+def measure(calls: dict[str, Callable[[], object]], repeats: int) -> dict[str, np.ndarray]:
+    """Seconds of every call, [repeats], the calls taking turns."""
+    for call in calls.values():
+        call()
+    seconds = {name: np.zeros(repeats) for name in calls}
+    for turn in range(repeats):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            result = call()
+            seconds[name][turn] = time.perf_counter() - start
+            del result
+    return seconds
+
+
+def traffic_bytes(case: Case, backward: bool) -> tuple[int, int, int]:
+    """Bytes of x, bytes of y, and bytes that one pass must move."""
+    size = tf.as_dtype(case.dtype).size
+    x = int(np.prod(case.shape)) * size
+    spatial = [
+        (n + sum(p) - k) // case.stride + 1
+        for n, p, k in zip(case.shape[1:-1], case.pads, case.ksize, strict=True)
+    ]
+    y = case.shape[0] * int(np.prod(spatial)) * case.shape[-1] * size
+    return x, y, x + y + (2 * x + 2 * y if backward else 0)
+
+
+def extra_memory_bytes(call: Callable[[], object]) -> int:
+    """How far the resident memory rises at its highest during one call."""
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text("5")
+    before = _resident("VmRSS")
+    call()
+    return _resident("VmHWM") - before
+
+
+def _resident(field: str) -> int:
+    return int(re.search(rf"{field}:\s+(\d+)", Path("/proc/self/status").read_text())[1]) * 1024
+
+
+def copy_seconds(nbytes: int, repeats: int) -> float:
+    """The median time of a plain copy of so many bytes, by one thread into memory that is there already."""
+    source, target = np.ones(nbytes, np.uint8), np.ones(nbytes, np.uint8)
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        np.copyto(target, source)
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def rows(case: Case, repeats: int) -> list[dict[str, object]]:
+    """One row a contestant and direction."""
+    found = []
+    for backward in (False, True):
+        calls = contestants(case, backward)
+        seconds = measure(calls, repeats)
+        x, y, moved = traffic_bytes(case, backward)
+        extra = extra_memory_bytes(calls["l2_norm_pool"])
+        copy = 2 * x / copy_seconds(x, repeats) / 1e9
+        for name, taken in seconds.items():
+            native = name == "l2_norm_pool"
+            found.append(
+                {
+                    "shape": "x".join(map(str, case.shape)),
+                    "window": case.window or "whole",
+                    "stride": case.stride,
+                    "padding": case.padding,
+                    "dtype": case.dtype,
+                    "pass": "forward+backward" if backward else "forward",
+                    "implementation": name,
+                    "median_ms": f"{np.median(taken) * 1e3:.3f}",
+                    "native_to_this": f"{np.median(seconds['l2_norm_pool'] / taken):.3f}",
+                    "gb_per_s": f"{moved / np.median(taken) / 1e9:.2f}" if native else "",
+                    "copy_gb_per_s": f"{copy:.2f}" if native else "",
+                    "extra_mb": f"{extra / 1e6:.1f}" if native else "",
+                    "output_and_gradient_mb": f"{(y + x * backward) / 1e6:.1f}" if native else "",
+                }
+            )
+    return found
+
+
+def hardware() -> str:
+    """The processor's name and cores as part of a file name."""
+    text = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    name = re.search(r"model name\s*:\s*(.+)", text)
+    words = re.sub(r"[^a-z0-9]+", "_", (name[1] if name else platform.machine()).lower()).strip("_")
+    return f"{words}_{os.cpu_count()}_cores"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--repeats", type=int, default=31, help="turns of every contestant")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results"), help="folder of the CSV")
+    parser.add_argument("--case", type=int, action="append", help="only the case of this number, from 0")
+    arguments = parser.parse_args()
+    if not native_available():
+        raise SystemExit("The native op is not available; `tfmed doctor` says why.")
+    if torch is not None:
+        torch.set_num_threads(os.cpu_count() or 1)
+    chosen = [CASES[i] for i in arguments.case] if arguments.case else CASES
+    table: list[dict[str, object]] = []
+    for case in chosen:
+        table += rows(case, arguments.repeats)
+        for row in table[-12:]:
+            if row["shape"] == "x".join(map(str, case.shape)):
+                print(*row.values(), flush=True)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    target = arguments.out / f"l2_norm_pool_{hardware()}.csv"
+    with target.open("w", newline="") as file:
+        writer = csv.DictWriter(file, table[0])
+        writer.writeheader()
+        writer.writerows(table)
+    print(target)
+
+
+if __name__ == "__main__":
+    main()
