@@ -103,20 +103,26 @@ def tensorflow_forms(case: Case) -> dict[str, tuple[Callable[[tf.Tensor], tf.Ten
     }
 
 
+def forward_and_backward(form: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[tf.Tensor], tuple]:
+    """A function of x that returns y and the gradient for an upstream gradient of ones."""
+
+    def both(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = form(x)
+        return y, tape.gradient(y, x)
+
+    return both
+
+
 def contestants(case: Case, backward: bool) -> dict[str, Callable[[], object]]:
     """Calls without arguments, each one forward pass, or forward and backward, by name."""
     x = tf.cast(tf.random.stateless_normal(case.shape, seed=(1, 2)), case.dtype)
     calls: dict[str, Callable[[], object]] = {}
     for name, (form, jit) in tensorflow_forms(case).items():
-        dy = tf.ones_like(form(x))
-
-        def both(x: tf.Tensor, form: Callable = form, dy: tf.Tensor = dy) -> tf.Tensor:
-            with tf.GradientTape() as tape:
-                tape.watch(x)
-                y = form(x)
-            return y, tape.gradient(y, x, output_gradients=dy)
-
-        traced = tf.function(both if backward else form, jit_compile=jit, autograph=False)
+        traced = tf.function(
+            forward_and_backward(form) if backward else form, jit_compile=jit, autograph=False
+        )
         concrete = traced.get_concrete_function(x)
         calls[name] = lambda concrete=concrete: concrete(x)
     if torch is not None and case.axes == 2:
@@ -249,18 +255,18 @@ def main() -> None:
     if torch is not None:
         torch.set_num_threads(os.cpu_count() or 1)
     chosen = [CASES[i] for i in arguments.case] if arguments.case else CASES
-    table: list[dict[str, object]] = []
-    for case in chosen:
-        table += rows(case, arguments.repeats)
-        for row in table[-12:]:
-            if row["shape"] == "x".join(map(str, case.shape)):
-                print(*row.values(), flush=True)
     arguments.out.mkdir(parents=True, exist_ok=True)
     target = arguments.out / f"l2_norm_pool_{hardware()}.csv"
-    with target.open("w", newline="") as file:
-        writer = csv.DictWriter(file, table[0])
-        writer.writeheader()
-        writer.writerows(table)
+    table: list[dict[str, object]] = []
+    for case in chosen:
+        found = rows(case, arguments.repeats)
+        for row in found:
+            print(*row.values(), flush=True)
+        table += found
+        with target.open("w", newline="") as file:
+            writer = csv.DictWriter(file, table[0])
+            writer.writeheader()
+            writer.writerows(table)
     print(target)
 
 

@@ -41,7 +41,7 @@ def instruction_sets() -> dict[str, list[str]]:
 def nvcc() -> Path | None:
     """The CUDA compiler on the path or in its usual place."""
     found = shutil.which("nvcc") or shutil.which("nvcc", path="/usr/local/cuda/bin")
-    return Path(found).resolve() if found else None
+    return Path(found) if found else None
 
 
 def cuda_command(compiler: Path, target: Path) -> list[str]:
@@ -79,7 +79,7 @@ def tensorflow_flags() -> tuple[list[str], list[str], str]:
 
 
 def build(output: Path, extra: Sequence[str] = ()) -> None:
-    """Compiles and links the library at `output`; `extra` flags go to every compilation by CXX and to the link.
+    """Compiles and links the library at `output`; `extra` flags go to every compilation and to a link by CXX.
 
     Raises subprocess.CalledProcessError if a compiler fails, after it has printed why.
     """
@@ -92,15 +92,7 @@ def build(output: Path, extra: Sequence[str] = ()) -> None:
         "cuda": _version_line([str(cuda), "--version"], -2) if cuda else None,
     }
     if cuda:
-        headers = [*headers, "-DTFMED_CUDA", "-isystem", str(cuda.parent.parent / "include")]
-        libraries = [
-            *libraries,
-            f"-L{cuda.parent.parent / 'lib64'}",
-            "-lcudart_static",
-            "-ldl",
-            "-lrt",
-            "-lpthread",
-        ]
+        headers = [*headers, "-DTFMED_CUDA"]
     common = [compiler, "-std=c++17", "-fPIC", "-fvisibility=hidden", *OPTIMISE, *WARNINGS, *extra]
     stamp = f"-DTFMED_OPS_BUILD={json.dumps(MARK + json.dumps(facts))}"
     # The longest first, so that two cores end together.
@@ -118,7 +110,9 @@ def build(output: Path, extra: Sequence[str] = ()) -> None:
             list(pool.map(_run, commands))
         output.parent.mkdir(parents=True, exist_ok=True)
         linked = output.with_name(f"{output.name}.{os.getpid()}")
-        _run([compiler, "-shared", *extra, *map(str, objects), *libraries, "-o", str(linked)])
+        # nvcc knows where its own runtime lies, and links it statically.
+        linker = [str(cuda), "-ccbin", compiler] if cuda else [compiler, *extra]
+        _run([*linker, "-shared", *map(str, objects), *libraries, "-o", str(linked)])
         os.replace(linked, output)
 
 
