@@ -1,7 +1,9 @@
 """Times L2-norm pooling against TensorFlow's pools, its stock-op composition, XLA, and PyTorch's LPPool2d.
 
-All contestants of a case run in turn, in one process, so that a ratio is the median over pairs that met the same
-machine. PyTorch takes part if it can be imported. Writes a CSV with the hardware in its name.
+All contestants of a case run in turn, in one process, so that a ratio is the median over pairs that met the
+same machine. Wall time is what counts on an idle machine; the processor time of all threads is given beside it, since
+it still tells contestants apart where other processes take turns. PyTorch takes part if it can be imported.
+Writes a CSV with the hardware in its name.
 
     python benchmarks/l2_norm_pool.py --repeats 31 --out benchmarks/results
 """
@@ -154,15 +156,15 @@ def torch_form(case: Case, x: tf.Tensor, backward: bool) -> Callable[[], object]
 
 
 def measure(calls: dict[str, Callable[[], object]], repeats: int) -> dict[str, np.ndarray]:
-    """Seconds of every call, [repeats], the calls taking turns."""
+    """Wall and processor seconds of every call, [2, repeats], the calls taking turns."""
     for call in calls.values():
         call()
-    seconds = {name: np.zeros(repeats) for name in calls}
+    seconds = {name: np.zeros((2, repeats)) for name in calls}
     for turn in range(repeats):
         for name, call in calls.items():
-            start = time.perf_counter()
+            start = np.array([time.perf_counter(), time.process_time()])
             result = call()
-            seconds[name][turn] = time.perf_counter() - start
+            seconds[name][:, turn] = np.array([time.perf_counter(), time.process_time()]) - start
             del result
     return seconds
 
@@ -193,7 +195,7 @@ def _resident(field: str) -> int:
 
 
 def copy_seconds(nbytes: int, repeats: int) -> float:
-    """The median time of a plain copy of so many bytes, by one thread into memory that is there already."""
+    """The median time in which one thread copies so many bytes into memory that is there already."""
     source, target = np.ones(nbytes, np.uint8), np.ones(nbytes, np.uint8)
     times = []
     for _ in range(repeats):
@@ -214,6 +216,8 @@ def rows(case: Case, repeats: int) -> list[dict[str, object]]:
         copy = 2 * x / copy_seconds(x, repeats) / 1e9
         for name, taken in seconds.items():
             native = name == "l2_norm_pool"
+            wall, cpu = np.median(taken, axis=1)
+            ratio, cpu_ratio = np.median(seconds["l2_norm_pool"] / taken, axis=1)
             found.append(
                 {
                     "shape": "x".join(map(str, case.shape)),
@@ -223,9 +227,11 @@ def rows(case: Case, repeats: int) -> list[dict[str, object]]:
                     "dtype": case.dtype,
                     "pass": "forward+backward" if backward else "forward",
                     "implementation": name,
-                    "median_ms": f"{np.median(taken) * 1e3:.3f}",
-                    "native_to_this": f"{np.median(seconds['l2_norm_pool'] / taken):.3f}",
-                    "gb_per_s": f"{moved / np.median(taken) / 1e9:.2f}" if native else "",
+                    "median_ms": f"{wall * 1e3:.3f}",
+                    "cpu_ms": f"{cpu * 1e3:.3f}",
+                    "native_to_this": f"{ratio:.3f}",
+                    "native_to_this_cpu": f"{cpu_ratio:.3f}",
+                    "gb_per_s": f"{moved / wall / 1e9:.2f}" if native else "",
                     "copy_gb_per_s": f"{copy:.2f}" if native else "",
                     "extra_mb": f"{extra / 1e6:.1f}" if native else "",
                     "output_and_gradient_mb": f"{(y + x * backward) / 1e6:.1f}" if native else "",

@@ -103,7 +103,7 @@ class L2NormPooling3D(_L2NormPooling):
 
 @keras.saving.register_keras_serializable("tfmed")
 class GlobalL2NormPooling2D(_L2NormLayer):
-    """The L2 norm of each channel over the whole image: [N, H, W, C] to [N, C] ([N, 1, 1, C] with `keepdims`).
+    """The L2 norm of each channel over an image: [N, H, W, C] to [N, C], or [N, 1, 1, C] with `keepdims`.
 
     Args:
         mode: ``sum`` or ``rms``; only the latter does not grow with the image.

@@ -1,7 +1,7 @@
-"""Builds the native library, ``libtfmed_ops.so``, from ``cc/``; run as ``python -m tfmed.ops.build`` or by pip.
+"""Builds the native library, ``libtfmed_ops.so``, from ``cc/``: for pip, or as ``python -m tfmed.ops.build``.
 
-``TFMED_CUDA=1`` in the environment adds the CUDA kernels, if nvcc is found. Nothing of tfmed is imported, so that
-setup.py can use this file before the package exists.
+``TFMED_CUDA=1`` in the environment adds the CUDA kernels, if nvcc is found. Nothing of tfmed is imported, so
+that setup.py can use this file before the package exists.
 """
 
 import json
@@ -58,8 +58,8 @@ def cuda_command(compiler: Path, target: Path) -> list[str]:
 def tensorflow_flags() -> tuple[list[str], list[str], str]:
     """Compile flags, link flags and version of the TensorFlow to build for.
 
-    A process of its own keeps TensorFlow out of pip's, and its log lines out of the output. Its headers count as
-    system headers, so that only our own files have warnings.
+    A process of its own keeps TensorFlow out of pip's, and its log lines out of the output. Its headers count
+    as system headers, so that only our own files have warnings.
     """
     code = (
         "import json, tensorflow as tf; flags = tf.sysconfig; "

@@ -8,7 +8,7 @@ import tensorflow as tf
 def l2_norm_pool(
     x: tf.Tensor, ksize: list[int], strides: list[int], padding: str, mode: str, data_format: str
 ) -> tf.Tensor:
-    """The same arithmetic as the native op; arguments are those of `tfmed.ops.l2_norm_pool`, already complete.
+    """The native op's arithmetic; arguments are those of `tfmed.ops.l2_norm_pool`, already complete.
 
     Half types are computed in float32. Squares must be within the range of the type: for float32, inputs
     beyond 1e19 overflow and those below 1e-19 vanish.
@@ -46,7 +46,7 @@ def _pool(x: tf.Tensor, ksize: list[int], strides: list[int], padding: str, mode
 
 
 def _sum_windows(x: tf.Tensor, ksize: list[int], strides: list[int]) -> tf.Tensor:
-    """Sums over VALID windows. A volume's slices are pooled first, then its depth: avg_pool3d has no float64."""
+    """Sums over VALID windows. A volume's slices first, then its depth: avg_pool3d has no float64."""
     if len(ksize) == 2:
         return tf.nn.avg_pool2d(x, ksize, strides, "VALID") * math.prod(ksize)
     shape = tf.shape(x)
