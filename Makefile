@@ -11,7 +11,7 @@ PYTEST := TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 $(BIN)/python -m pyt
 OP_SOURCES := $(wildcard tfmed/ops/cc/*) tfmed/ops/build.py
 DEMO ?= demo
 
-.PHONY: help demo test test-slow test-peers lint format wheel-smoke lock clean
+.PHONY: help demo test test-slow test-peers lint format wheel-smoke sanitize lock clean
 
 help: ## Show the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -43,6 +43,9 @@ wheel-smoke: $(VENV)/.demo ## Build a wheel, install it into an empty environmen
 	.venv-smoke/bin/python -m pip --disable-pip-version-check --quiet install -r requirements/demo.lock dist/*.whl
 	cd / && $(CURDIR)/.venv-smoke/bin/python $(CURDIR)/tests/smoke.py
 	rm -rf .venv-smoke
+
+sanitize: $(VENV)/.test $(VENV)/.tfmed ## Run the op's tests under AddressSanitizer and UndefinedBehaviorSanitizer.
+	PYTHON=$(BIN)/python tests/ops/sanitize.sh
 
 lock: ## Pin anew what the targets install, from clean environments.
 	PYTHON=$(PYTHON) requirements/lock.sh
