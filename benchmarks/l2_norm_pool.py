@@ -1,9 +1,9 @@
 """Times L2-norm pooling against TensorFlow's pools, its stock-op composition, XLA, and PyTorch's LPPool2d.
 
 All contestants of a case run in turn, in one process, so that a ratio is the median over pairs that met the
-same machine. Wall time is what counts on an idle machine; the processor time of all threads is given beside it, since
-it still tells contestants apart where other processes take turns. PyTorch takes part if it can be imported.
-Writes a CSV with the hardware in its name.
+same machine. Wall time is what counts on an idle machine; the processor time of all threads stands beside it,
+since it still tells contestants apart where other processes take turns. PyTorch takes part if it can be
+imported. Writes a CSV with the hardware in its name.
 
     python benchmarks/l2_norm_pool.py --repeats 31 --out benchmarks/results
 """
@@ -75,7 +75,7 @@ CASES = [
 
 
 def composition(case: Case, x: tf.Tensor) -> tf.Tensor:
-    """sqrt(avg_pool(x x) N), sums over SAME windows by zero-padding; of whole images sqrt(reduce_sum(x x))."""
+    """sqrt(avg_pool(x x) N), SAME sums by zero-padding; of whole images sqrt(reduce_sum(x x))."""
     if not case.window:
         return tf.sqrt(tf.reduce_sum(x * x, list(range(1, case.axes + 1)), keepdims=True))
     squares = x * x

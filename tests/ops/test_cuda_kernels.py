@@ -1,4 +1,4 @@
-"""The CUDA kernels: compiled by nvcc where it is, and run on the host, thread by thread, against the CPU's."""
+"""The CUDA kernels: compiled by nvcc where it is, and run on the host, thread by thread."""
 
 import ctypes
 import math
