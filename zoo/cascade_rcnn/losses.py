@@ -150,15 +150,21 @@ def box_terms(
 
 
 def mask_terms(
-    name: str, masks: tf.Tensor, instances: tf.Tensor, boxes: tf.Tensor, index: tf.Tensor, truth: Truth
+    name: str,
+    masks: tf.Tensor,
+    instances: tf.Tensor,
+    boxes: tf.Tensor,
+    grids: tf.Tensor,
+    index: tf.Tensor,
+    truth: Truth,
 ) -> dict[str, tf.Tensor]:
     """Stages 3 and 4: cross-entropy and soft Dice of masks of matched classes, cross-entropy of instances.
 
-    masks [R, S, S, K] logits in the grids of ``boxes``, instances [R, K] logits. An instance is true where
-    the box matches the class and the mask overlaps the true one by half (Dai et al., 2016, section 3.3).
+    masks [R, S, S, K] logits in the boxes ``grids``, instances [R, K] logits. An instance is true where
+    ``boxes`` [R, 4] matches the class and the mask overlaps the true one by half (Dai et al., 2016, 3.3).
     """
     found = match(tf.stop_gradient(boxes), index, truth)
-    true_masks = mask_targets(boxes, index, found["lesion"], truth, masks.shape[1])
+    true_masks = mask_targets(grids, index, found["lesion"], truth, masks.shape[1])
     error = tf.reduce_mean(cross_entropy(masks, true_masks), (1, 2))
     dice = soft_dice(masks, true_masks, (1, 2))
     drawn, real = masks > 0.0, true_masks > 0.5

@@ -138,8 +138,10 @@ class CascadeRCNN(keras.Model):
             seen = self._pass(maps, boxes, index, training)
             more, _ = losses.box_terms(name, seen["scores"], seen["moves"], boxes, index, truth)
             terms |= more
-            terms |= losses.mask_terms(name, seen["masks"], seen["instances"], seen["boxes"], index, truth)
             boxes = seen["boxes"]
+            terms |= losses.mask_terms(
+                name, seen["masks"], seen["instances"], boxes, self._widened(boxes), index, truth
+            )
         return terms
 
     def compute_loss(
@@ -202,7 +204,7 @@ class CascadeRCNN(keras.Model):
         return boxes + tf.concat([-edge, edge], -1)
 
     def _pass(self, maps: Tensors, boxes: tf.Tensor, index: tf.Tensor, training: bool = False) -> Tensors:
-        """Stages 2 to 4 on a list of boxes [R, 4]: moved boxes, masks in them and instances (logits)."""
+        """Stages 2 to 4 on boxes [R, 4]: moved boxes, masks in these widened, and instances, both logits."""
         stride, size = network.ANCHOR_STRIDE, self.mask_size
         seen = roi.warp(maps["top"], boxes, index, self.roi_size, stride)
         found = self.box_stage(seen, training=training)
