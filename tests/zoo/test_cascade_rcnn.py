@@ -160,3 +160,16 @@ def test_decode_weighs_masks_by_scores(model: keras.Model) -> None:
     np.testing.assert_allclose(regions[32:48, 32:38, 1], 0.6, atol=1e-6)
     assert regions[..., 2:].max() == 0 and regions[0, 0].max() == 0
     assert owner[15, 15] == 1 and owner[40, 35] == 0 and owner[5, 5] == 0
+
+
+def test_masks_are_judged_where_they_are_pasted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An untrained mask stage passes the evidence on, so perfect evidence must make perfect masks."""
+    model = zoo.get("brats_instance_seg", weights=None, variant="compact", **SMALL, margin=0.25)
+    inputs, truth = discs(7, 3)
+    seen = model._maps(inputs)
+    perfect = {**seen, "evidence": tf.constant(20.0 * (2.0 * truth["regions"] - 1.0), tf.float32)}
+    monkeypatch.setattr(model, "_maps", lambda *_: perfect)
+    terms = model.loss_terms(inputs, truth)
+    assert all(
+        terms[f"{stage}_masks"] < 0.2 and terms[f"{stage}_dice"] < 0.1 for stage in ("first", "second")
+    )
