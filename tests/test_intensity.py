@@ -43,7 +43,7 @@ def test_negative_voxels_inside_are_foreground_and_a_mask_overrules() -> None:
 
 
 def test_moments_by_hand() -> None:
-    """Of 0 and 2, ten times each, and one 1000 the last is 4.5 deviations off and falls out; 1 and 1 remain."""
+    """Of 0 and 2, ten times each, and 1000 the last is 4.5 deviations off and falls out; 1 and 1 remain."""
     array = np.array([0.0, 2.0] * 10 + [1000.0, 55.0]).reshape(22, 1, 1)
     mask = array != 55
     assert intensity.moments(array, mask) == pytest.approx((1.0, 1.0))

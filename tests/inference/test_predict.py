@@ -197,7 +197,7 @@ def test_a_head_that_was_not_skull_stripped_is_warned_of(model: ThresholdModel) 
         (lambda s: s, {"mask": Volume(np.ones((9, 9, 9)), AFFINE)}, "two grids"),
     ],
 )
-def test_bad_input_is_one_clear_sentence(model: ThresholdModel, study, options, sentence: str) -> None:  # noqa: ANN001
+def test_bad_input_is_one_clear_sentence(model: ThresholdModel, study, options, sentence: str) -> None:
     with pytest.raises(TfmedError, match=sentence):
         tfmed.predict(model, study(make_study()), **options)
 
