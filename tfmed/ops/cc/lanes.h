@@ -131,6 +131,31 @@ TFMED_INLINE Sums<Half> SquareRoot(Sums<Half> value) {
   return value;
 }
 
+// Stores the roots of n vectors of sums.
+template <int n, typename T>
+TFMED_INLINE void StoreRoots(const Sums<T> (&sums)[n], T* to) {
+  for (int v = 0; v < n; ++v) Store(SquareRoot(sums[v]), to + v * kLanes<T>);
+}
+
+#if defined(__AVX2__) && !defined(__AVX512F__)
+// Roots of float64 take four times as long as those of float32, which do if no sum is out of range.
+template <int n>
+TFMED_INLINE void StoreRoots(const Sums<float> (&sums)[n], float* to) {
+  for (int v = 0; v + 1 < n; v += 2, to += 8) {
+    const __m256 narrow = _mm256_set_m128(_mm256_cvtpd_ps(sums[v + 1]), _mm256_cvtpd_ps(sums[v]));
+    const __m256 low = _mm256_cmp_ps(narrow, _mm256_set1_ps(0x1p-120f), _CMP_GE_OQ);
+    const __m256 high = _mm256_cmp_ps(narrow, _mm256_set1_ps(0x1p120f), _CMP_LE_OQ);
+    if (__builtin_expect(_mm256_movemask_ps(_mm256_and_ps(low, high)) == 0xff, 1)) {
+      _mm256_storeu_ps(to, _mm256_sqrt_ps(narrow));
+    } else {
+      Store(SquareRoot(sums[v]), to);
+      Store(SquareRoot(sums[v + 1]), to + 4);
+    }
+  }
+  if (n % 2 == 1) Store(SquareRoot(sums[n - 1]), to);
+}
+#endif
+
 }  // namespace tfmed
 
 #endif  // TFMED_OPS_CC_LANES_H_

@@ -99,9 +99,11 @@ TFMED_INLINE void PoolVectors(const Box& box, Sum<T> scale, const Operands<T>& a
       }
     }
   }
-  for (int v = 0; v < kVectors; ++v) {
-    const Sums<T> sum = sums[v] * scale;
-    Store(kSquare ? SquareRoot(sum) : Ratio(sum, Load(at.norm + v * kLanes<T>)), at.y + v * kLanes<T>);
+  for (int v = 0; v < kVectors; ++v) sums[v] *= scale;
+  if (kSquare) {
+    StoreRoots(sums, at.y);
+  } else {
+    for (int v = 0; v < kVectors; ++v) Store(Ratio(sums[v], Load(at.norm + v * kLanes<T>)), at.y + v * kLanes<T>);
   }
 }
 
