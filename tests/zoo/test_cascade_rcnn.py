@@ -170,6 +170,4 @@ def test_masks_are_judged_where_they_are_pasted(monkeypatch: pytest.MonkeyPatch)
     perfect = {**seen, "evidence": tf.constant(20.0 * (2.0 * truth["regions"] - 1.0), tf.float32)}
     monkeypatch.setattr(model, "_maps", lambda *_: perfect)
     terms = model.loss_terms(inputs, truth)
-    assert all(
-        terms[f"{stage}_masks"] < 0.2 and terms[f"{stage}_dice"] < 0.1 for stage in ("first", "second")
-    )
+    assert terms["first_dice"] < 0.06 and terms["second_dice"] < 0.06
