@@ -2,6 +2,7 @@
 
 Examples:
   python -m tfmed.zoo.publish weights runs/long --tag phantoms-1 --data "gliomas on MNI152"
+  python -m tfmed.zoo.publish thresholds brats_instance_seg validation/
   tfmed phantom test --kind glioma -n 20 --seed 9000
   tfmed evaluate brats_instance_seg --data test --split all --json figures.json
   python -m tfmed.zoo.publish metrics figures.json --dataset "20 gliomas on MNI152, seeds 9000 to 9019" \\
@@ -101,6 +102,26 @@ def metrics(figures: Path, dataset: str, made_by: str | None) -> None:
     card["metrics"] = [entry for entry in card["metrics"] if _key(entry) not in replaced] + entered
     _write(card, _folder(card["name"]))
     click.echo(f"{len(entered)} sets of scores entered in the card of {card['name']}.")
+
+
+@command.command()
+@click.argument("name")
+@click.argument("root", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def thresholds(name: str, root: Path) -> None:
+    """Choose the fusion thresholds of NAME's default weights on the labelled cases under ROOT.
+
+    ROOT holds validation cases, none that the card's figures are measured on.
+    """
+    from tfmed.evaluation import labelled_cases
+    from tfmed.evaluation.thresholds import choose
+    from tfmed.progress import bar
+    from tfmed.zoo.models import get
+
+    cases = labelled_cases(root, "all")
+    card = find(name).read_card()
+    card["fusion"]["thresholds"] = choose(get(name), bar(cases, desc="choosing", unit="case"))
+    _write(card, _folder(name))
+    click.echo(f"Fusion thresholds of {name} from {len(cases)} cases: {card['fusion']['thresholds']}")
 
 
 def _tag(card: Card, name: str) -> str:
