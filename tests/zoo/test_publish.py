@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from tfmed import zoo
 from tfmed.errors import TfmedError
-from tfmed.zoo import publish
+from tfmed.tools import _publish as publish
 
 SUMMARY = {
     "model": "toy_seg",

@@ -1,11 +1,11 @@
 """For maintainers: brings a run's weights, and an evaluation's figures, into a card of this checkout.
 
 Examples:
-  python -m tfmed.zoo.publish weights runs/long --tag phantoms-1 --data "gliomas on MNI152"
-  python -m tfmed.zoo.publish thresholds brats_instance_seg validation/
+  python -m tfmed.tools._publish weights runs/long --tag phantoms-1 --data "gliomas on MNI152"
+  python -m tfmed.tools._publish thresholds brats_instance_seg validation/
   tfmed phantom test --kind glioma -n 20 --seed 9000
   tfmed evaluate brats_instance_seg --data test --split all --json figures.json
-  python -m tfmed.zoo.publish metrics figures.json --dataset "20 gliomas on MNI152, seeds 9000 to 9019" \\
+  python -m tfmed.tools._publish metrics figures.json --dataset "20 gliomas on MNI152, seeds 9000 to 9019" \\
       --made-by "tfmed phantom test --kind glioma -n 20 --seed 9000"
 """
 
