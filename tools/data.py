@@ -22,6 +22,14 @@ class Subcommands(click.Group):
         return importlib.import_module(SUBCOMMANDS[name]).command if name in SUBCOMMANDS else None
 
 
-@click.command(cls=Subcommands)
+@click.command(
+    cls=Subcommands,
+    epilog="""\b
+Examples:
+  tfmed data scan BRATS2015_Training
+  tfmed data prepare BRATS2015_Training store --workers 2
+  tfmed data preview store
+""",
+)
 def command() -> None:
     """Find the cases of a dataset, prepare them for training, count and look at them."""
