@@ -12,8 +12,8 @@ from tfmed.study import Study, Volume
 
 # A grid whose spacing is this close to 1 mm is taken as it is: resampling would cost more than it gives.
 SPACING_TOLERANCE = 0.02
-# Adult brains hold less; a larger foreground is a head that was not skull-stripped.
-BRAIN_ML = 2300.0
+# Brains in their hull hold up to 2000 ml, templates a fifth more; a larger foreground has its skull still.
+BRAIN_ML = 2800.0
 
 
 @dataclass(frozen=True)
