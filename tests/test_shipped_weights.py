@@ -74,3 +74,18 @@ def test_native_and_stock_pooling_agree_on_nearly_every_voxel(model: Any, study:
     assert (labels["native"] == labels["composed"]).mean() >= 0.9999
     tumour = labels["composed"] > 0
     assert (labels["native"] == labels["composed"])[tumour].mean() >= 0.999
+
+
+def test_a_model_that_is_not_told_what_is_missing_finds_less(model: Any) -> None:
+    """Each modality alone: zeros that pass for an image must cost Dice."""
+    told, untold = [], []
+    for seed in (424242, 424243):
+        study = tfmed.phantom.make("glioma", seed=seed)
+        working = working_volume(study, tuple(model.modalities))
+        truth = study.labels.array > 0
+        for alone in np.eye(len(model.modalities), dtype=np.float32):
+            for present, dices in ((alone, told), (np.ones_like(alone), untold)):
+                labels = StudyPredictor(model).predict(working.volume * alone, present)["labels"].numpy()
+                found = working.restore(labels) > 0
+                dices.append(2 * (found & truth).sum() / (found.sum() + truth.sum()))
+    assert np.mean(told) > np.mean(untold) + 0.02

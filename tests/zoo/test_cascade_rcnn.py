@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfmed import tasks, zoo
+from tfmed import phantom, tasks, zoo
+from tfmed.inference.graph import StudyPredictor
+from tfmed.inference.working import working_volume
 from tfmed.zoo.cascade_rcnn import losses
 
 SMALL = {
@@ -171,3 +173,16 @@ def test_masks_are_judged_where_they_are_pasted(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(model, "_maps", lambda *_: perfect)
     terms = model.loss_terms(inputs, truth)
     assert terms["first_dice"] < 0.06 and terms["second_dice"] < 0.06
+
+
+@pytest.mark.slow
+def test_without_its_box_stage_the_shipped_model_finds_something_else() -> None:
+    model = zoo.get("brats_instance_seg")
+    study = phantom.make("glioma", seed=424242)
+    working = working_volume(study, model.modalities)
+    before = StudyPredictor(model).predict(working.volume, working.present)["labels"].numpy()
+    for name in ("box_moves", "box_scores"):
+        layer = model.box_stage.get_layer(name)
+        layer.set_weights([np.zeros_like(weight) for weight in layer.get_weights()])
+    after = StudyPredictor(model).predict(working.volume, working.present)["labels"].numpy()
+    assert (before != after).sum() > 0.02 * (before > 0).sum()
