@@ -19,7 +19,7 @@ def compare(name: str, case: Path, ready: Mapping[str, Any]) -> Iterator[str]:
         ready: host, port and rest_port of the server.
 
     Raises:
-        TfmedError: a served tensor differs from the one made here by more than 1e-5.
+        TfmedError: a served tensor differs from the one made here by more than 1e-5 of its largest value or of 1.
     """
     from tfmed import ops, zoo
     from tfmed.serving import Client
@@ -64,7 +64,11 @@ def _slices(case: Path, modalities: tuple[str, ...]) -> tuple[dict[str, Any], di
 def _sentence(protocol: str, answer: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
     if set(answer) != set(expected):
         raise TfmedError(f"The server answered {sorted(answer)} over {protocol}, not {sorted(expected)}.")
-    furthest = max(float(abs(answer[key] - value).max()) for key, value in expected.items())
+    # Boxes are in pixels; 1e-5 of a pixel at 200 is less than float32 can hold.
+    furthest = max(
+        float(abs(answer[key] - value).max()) / max(1.0, float(abs(value).max()))
+        for key, value in expected.items()
+    )
     if furthest > TOLERANCE:
         raise TfmedError(f"The answer over {protocol} is off by {furthest:.2g} from this process's.")
     found = int((expected["scores"] > 0).sum())
