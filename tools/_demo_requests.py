@@ -19,7 +19,7 @@ def compare(name: str, case: Path, ready: Mapping[str, Any]) -> Iterator[str]:
         ready: host, port and rest_port of the server.
 
     Raises:
-        TfmedError: a served tensor differs from the one made here by more than 1e-5 of its largest value or of 1.
+        TfmedError: a served tensor is off by more than 1e-5, relative where its values exceed 1.
     """
     from tfmed import ops, zoo
     from tfmed.serving import Client
