@@ -165,7 +165,7 @@ def test_a_healthy_head_has_no_lesion(model: ThresholdModel, tmp_path: Path) -> 
 
 def test_a_head_that_was_not_skull_stripped_is_warned_of(model: ThresholdModel) -> None:
     study = make_study()
-    affine = np.diag([4.0, 4.0, 4.0, 1.0])
+    affine = np.diag([5.0, 5.0, 5.0, 1.0])
     large = Study("large", {"flair": Volume(study.images["flair"].array, affine)})
     with pytest.warns(UserWarning, match="skull-stripped"):
         working_volume(large, ("flair",))
