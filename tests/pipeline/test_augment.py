@@ -173,6 +173,17 @@ def test_modalities_drop_out_in_every_combination_but_never_all() -> None:
     assert subsets.count((0, 1, 3)) / 2000 == pytest.approx(0.5, abs=0.04)
 
 
+def test_a_subset_stays_with_its_probability_as_far_as_the_case_has_it() -> None:
+    rng = np.random.default_rng(0)
+    rule = Augmentation(complete=0.4, subset=(0, 2), subset_share=0.6)
+    drawn = [draw(rule, np.ones(4, bool), SIZE, rng).present for _ in range(2000)]
+    subsets = [tuple(np.flatnonzero(present)) for present in drawn]
+    assert set(subsets) == {(0, 1, 2, 3), (0, 2)}
+    assert abs(subsets.count((0, 2)) / 2000 - 0.6) < 0.05
+    lacking = [draw(rule, np.array([True, True, False, True]), SIZE, rng).present for _ in range(200)]
+    assert {tuple(np.flatnonzero(present)) for present in lacking} == {(0, 1, 3), (0,)}
+
+
 def test_an_effect_occurs_with_the_stated_probability() -> None:
     rng = np.random.default_rng(0)
     drawn = [draw(Augmentation(probability=0.3), ALL, SIZE, rng) for _ in range(2000)]

@@ -51,7 +51,11 @@ class Augmentation:
     blur_px: float = 1.2
     """Deviation of the Gaussian kernel ~ U(0, b)."""
     complete: float = 0.5
-    """Probability that every modality stays; else their number is uniform among fewer, at least one."""
+    """Probability that every modality stays."""
+    subset: tuple[int, ...] = ()
+    """Modalities, by number, of which exactly these stay with probability ``subset_share``."""
+    subset_share: float = 0.0
+    """Otherwise the number of those that stay is uniform among fewer than all, at least one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,13 +174,17 @@ def _bias_and_gamma(values: np.ndarray, pixels: np.ndarray, size: tuple[int, int
 
 
 def _draw_present(augmentation: Augmentation, available: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Which of the available modalities stay: all, or a random subset of uniform size, never none."""
+    """Which of the available modalities stay: all, the subset, or one of a random size; never none."""
     names = np.flatnonzero(available)
-    count = len(names)
-    if count > 1 and rng.random() >= augmentation.complete:
-        count = int(rng.integers(1, count))
+    subset = np.isin(names, augmentation.subset)
+    chance = rng.random()
+    kept = names
+    if augmentation.complete <= chance < augmentation.complete + augmentation.subset_share and subset.any():
+        kept = names[subset]
+    elif chance >= augmentation.complete and len(names) > 1:
+        kept = rng.permutation(names)[: int(rng.integers(1, len(names)))]
     present = np.zeros(len(available), bool)
-    present[rng.permutation(names)[:count]] = True
+    present[kept] = True
     return present
 
 
