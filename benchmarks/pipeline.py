@@ -3,8 +3,9 @@
     python benchmarks/pipeline.py --peers /path/to/python-with-monai-and-torchio [--only ROW] [--rounds 7]
 
 Rows: ``prepare`` (a study in compressed .mha, with where its time goes), ``warm`` (augmented slices of
-240x240x4 from the store, against peers that hold the same normalised volumes in memory), ``cold`` (one slice
-straight from disk), ``training`` (steps fed by the pipeline against steps on one repeated batch), ``memory``
+240x240x4 from the store, against peers that hold the same normalised slices in memory; one thread each),
+``two cores`` (the same by tf.data, against the peers' loaders with two workers), ``cold`` (one slice straight
+from disk), ``training`` (steps fed by the pipeline against steps on one repeated batch), ``memory``
 (10 cases against 100). Rounds of all candidates alternate, and medians are taken over rounds.
 """
 
@@ -30,6 +31,8 @@ Row = dict[str, Any]
 # Does this many units, and tells the seconds taken: by the clock, and of CPU (of this process alone).
 Work = Callable[[int], tuple[float, float]]
 SIZE, BATCH = (240, 240), 8
+# Batches that stand ready when a pipeline has rested; taken before the clock starts.
+FULL_QUEUE = 5
 
 
 def main() -> None:
@@ -118,6 +121,13 @@ def warm_row(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
     yield from compare("warm", candidates, options.rounds, options.slices, "slices per s")
 
 
+def two_cores_row(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
+    candidates: dict[str, Work] = {"tfmed": own_batches(folder)}
+    for library in ("monai", "torchio") if options.peers else ():
+        candidates[library] = peer(options.peers, library, folder, "warm", workers=2)
+    yield from compare("two cores", candidates, options.rounds, options.slices, "slices per s", cpu=False)
+
+
 def cold_row(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
     candidates: dict[str, Work] = {"tfmed": own_cold(folder)}
     for library in ("monai", "torchio") if options.peers else ():
@@ -166,30 +176,62 @@ def memory_row(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
 ROWS: dict[str, Callable[[Path, argparse.Namespace], Iterator[Row]]] = {
     "prepare": prepare_row,
     "warm": warm_row,
+    "two cores": two_cores_row,
     "cold": cold_row,
     "training": training_row,
     "memory": memory_row,
 }
 
 
-def own_slices(folder: Path) -> Work:
-    """Flip, rotation, gamma and noise always, all else never: what the peers are asked for.
+def same_work() -> Any:
+    """Flip, rotation, gamma and noise always, all else never: what the peers are asked for."""
+    from tfmed.pipeline import Augmentation
 
-    Batches are stacked here, on one thread: the prefetching of tf.data would work in the others' turns.
-    """
-    from tfmed.pipeline import Augmentation, Sampler, Store
-
-    same = Augmentation(
+    return Augmentation(
         probability=1, scale=1, shift_px=0, elastic_px=0, gain=1, offset=0, bias=0, blur_px=0, complete=1
     )
+
+
+def own_slices(folder: Path) -> Work:
+    """Batches stacked here, on one thread."""
+    from tfmed.pipeline import Sampler, Store
+
     store = Store(folder / "store")
-    sampler = Sampler(store, cases=range(len(store.cases)), size=SIZE, views=(0,), augment=same)
+    sampler = Sampler(store, cases=range(len(store.cases)), size=SIZE, views=(0,), augment=same_work())
 
     def work(count: int) -> tuple[float, float]:
         start, cpu_start = time.perf_counter(), time.process_time()
         for first in range(0, count, BATCH):
             batch = [sampler(index) for index in range(first, first + BATCH)]
             [np.stack(arrays) for arrays in zip(*batch, strict=True)]
+        return time.perf_counter() - start, time.process_time() - cpu_start
+
+    work(BATCH)
+    return work
+
+
+def own_batches(folder: Path) -> Work:
+    """Batches as training gets them, by tf.data in as many threads as it likes."""
+    from tfmed.pipeline import Store, slices
+
+    store = Store(folder / "store")
+    dataset = slices(
+        store,
+        cases=range(len(store.cases)),
+        size=SIZE,
+        batch=BATCH,
+        views=(0,),
+        augment=same_work(),
+        targets=lambda labels: {"labels": labels},
+    )
+    stream = iter(dataset)
+
+    def work(count: int) -> tuple[float, float]:
+        for _ in range(FULL_QUEUE):
+            next(stream)
+        start, cpu_start = time.perf_counter(), time.process_time()
+        for _ in range(count // BATCH):
+            next(stream)
         return time.perf_counter() - start, time.process_time() - cpu_start
 
     work(BATCH)
@@ -214,9 +256,9 @@ def own_cold(folder: Path) -> Work:
     return work
 
 
-def peer(python: str, library: str, folder: Path, mode: str) -> Work:
+def peer(python: str, library: str, folder: Path, mode: str, workers: int = 0) -> Work:
     """A process of ``pipeline_peers.py`` that answers a number of slices with the seconds they took."""
-    command = [python, HERE / "pipeline_peers.py", library, folder / "volumes", mode]
+    command = [python, HERE / "pipeline_peers.py", library, folder / "volumes", mode, str(workers)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin and process.stdout
     if process.stdout.readline().strip() != "ready":
@@ -230,16 +272,19 @@ def peer(python: str, library: str, folder: Path, mode: str) -> Work:
     return work
 
 
-def compare(name: str, candidates: dict[str, Work], rounds: int, count: int, unit: str) -> Iterator[Row]:
+def compare(
+    name: str, candidates: dict[str, Work], rounds: int, count: int, unit: str, cpu: bool = True
+) -> Iterator[Row]:
     """Rates by candidate, rounds taken in turn, each with the ratio of the first candidate's to it.
 
-    By the clock, and by CPU seconds, which mean more on a machine that does other work besides.
+    By the clock, and where all work is done in the processes that tell it by CPU seconds, which mean more on
+    a machine that does other work besides.
     """
     taken: dict[str, list[tuple[float, float]]] = {candidate: [] for candidate in candidates}
     for _ in range(rounds):
         for candidate, work in candidates.items():
             taken[candidate].append(work(count))
-    for which, clock in enumerate(("", "cpu ")):
+    for which, clock in enumerate(("", "cpu ") if cpu else ("",)):
         rates = {name: [count / seconds[which] for seconds in found] for name, found in taken.items()}
         first = next(iter(rates.values()))
         for candidate, found in rates.items():
@@ -304,7 +349,15 @@ def peak_memory(cases: int) -> None:
         sampler = Sampler(Store(folder), cases=range(cases), augment=Augmentation())
         for index in range(400):
             sampler(index)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(peak_mib())
+
+
+def peak_mib() -> float:
+    """Peak resident memory of this program; what ``getrusage`` tells includes the parent's before exec."""
+    try:
+        return int(re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())[1]) / 1024  # type: ignore[index]
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

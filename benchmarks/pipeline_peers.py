@@ -1,12 +1,13 @@
 """Augmented slices per second of MONAI and TorchIO; run by ``pipeline.py`` in an interpreter that has them.
 
-Both get what they are good at: normalised volumes cached in memory and their own two-dimensional transforms;
-all candidates work on one thread. For each number of slices that it reads from stdin it prints the seconds
-taken, by the clock and of CPU.
+Both get what they are good at: their own datasets of slices that are cached in memory after normalisation
+(``monai.data.CacheDataset``, preloaded ``torchio.Subject``), their own two-dimensional transforms and their
+own loaders, with as many worker processes as asked for (0: in this thread). For each number of slices that it
+reads from stdin it prints the seconds taken, by the clock and of CPU of this process.
 
-    python pipeline_peers.py monai|torchio VOLUMES warm|cold
+    python pipeline_peers.py monai|torchio VOLUMES warm|cold [WORKERS]
 
-VOLUMES holds NAME.npy, [4, 240, 240, 155] float32 and labels last, and the files NAME_MODALITY.nii.gz.
+VOLUMES holds NAME.npy, [5, 240, 240, 155] float32 with labels last, and the files NAME_MODALITY.nii.gz.
 """
 
 import os
@@ -19,26 +20,21 @@ import torch
 
 MODALITIES = ("flair", "t1", "t1c", "t2")
 BATCH, SIZE = 8, 240
+SLICES = range(40, 120)
 ROTATION_DEG, GAMMA, NOISE = 25.0, 1.5, 0.25
+# Slices that a worker of a loader has ready when it rests; taken before the clock starts.
+FULL_QUEUES = 2 * BATCH
 
 
-class Slices(torch.utils.data.Dataset):
-    """Random axial slices of cached volumes, as ``make`` packs them, through ``transform``."""
-
-    def __init__(self, volumes: list[np.ndarray], make: object, transform: object) -> None:
-        self.volumes, self.make, self.transform = volumes, make, transform
-
-    def __len__(self) -> int:
-        return 1 << 20
-
-    def __getitem__(self, index: int) -> object:
-        rng = np.random.default_rng(index)
-        volume = self.volumes[rng.integers(len(self.volumes))]
-        return self.transform(self.make(volume[..., rng.integers(40, 120)]))
+def planes(folder: Path) -> list[np.ndarray]:
+    """Normalised axial slices [5, 240, 240] of all volumes, labels last."""
+    volumes = [np.load(path) for path in sorted(folder.glob("*.npy"))]
+    return [np.ascontiguousarray(volume[..., number]) for volume in volumes for number in SLICES]
 
 
-def monai_slices(volumes: list[np.ndarray]) -> Slices:
+def monai_batches(folder: Path, workers: int) -> object:
     from monai import transforms as t
+    from monai.data import CacheDataset, DataLoader
 
     both = ["image", "label"]
     angle = np.deg2rad(ROTATION_DEG)
@@ -50,14 +46,16 @@ def monai_slices(volumes: list[np.ndarray]) -> Slices:
             t.RandGaussianNoised("image", prob=1, std=NOISE),
         ]
     )
-    return Slices(volumes, lambda plane: {"image": plane[:4].copy(), "label": plane[4:].copy()}, transform)
+    items = [{"image": torch.from_numpy(p[:4]), "label": torch.from_numpy(p[4:])} for p in planes(folder)]
+    data = CacheDataset(items, transform, copy_cache=False, progress=False)
+    return DataLoader(data, batch_size=BATCH, sampler=endless(data), num_workers=workers)
 
 
-def torchio_slices(volumes: list[np.ndarray]) -> Slices:
+def torchio_batches(folder: Path, workers: int) -> object:
     import torchio as tio
 
-    def make(plane: np.ndarray) -> tio.Subject:
-        tensor = torch.from_numpy(plane[..., None].copy())
+    def subject(plane: np.ndarray) -> tio.Subject:
+        tensor = torch.from_numpy(plane[..., None])
         return tio.Subject(image=tio.ScalarImage(tensor=tensor[:4]), label=tio.LabelMap(tensor=tensor[4:]))
 
     transform = tio.Compose(
@@ -68,17 +66,12 @@ def torchio_slices(volumes: list[np.ndarray]) -> Slices:
             tio.RandomNoise(std=(0, NOISE)),
         ]
     )
-    return Slices(volumes, make, transform)
+    data = tio.SubjectsDataset([subject(plane) for plane in planes(folder)], transform)
+    return tio.SubjectsLoader(data, batch_size=BATCH, sampler=endless(data), num_workers=workers)
 
 
-def batches(library: str, volumes: list[np.ndarray]) -> object:
-    if library == "monai":
-        from monai.data import DataLoader
-
-        return DataLoader(monai_slices(volumes), batch_size=BATCH)
-    import torchio as tio
-
-    return tio.SubjectsLoader(torchio_slices(volumes), batch_size=BATCH)
+def endless(data: torch.utils.data.Dataset) -> torch.utils.data.Sampler:
+    return torch.utils.data.RandomSampler(data, replacement=True, num_samples=1 << 20)
 
 
 def read_cold(library: str, names: list[Path]) -> None:
@@ -97,10 +90,11 @@ def read_cold(library: str, names: list[Path]) -> None:
             tio.ScalarImage(name).data[..., 70].numpy()
 
 
-def main(library: str, folder: Path, mode: str) -> None:
+def main(library: str, folder: Path, mode: str, workers: int) -> None:
     torch.set_num_threads(1)
     if mode == "warm":
-        stream = iter(batches(library, [np.load(path) for path in sorted(folder.glob("*.npy"))]))
+        batches = {"monai": monai_batches, "torchio": torchio_batches}[library]
+        stream = iter(batches(folder, workers))
 
         def work(count: int) -> None:
             for _ in range(count // BATCH):
@@ -117,10 +111,11 @@ def main(library: str, folder: Path, mode: str) -> None:
     work(BATCH)
     print("ready", flush=True)
     for line in sys.stdin:
+        work(FULL_QUEUES * workers)
         start, cpu_start = time.perf_counter(), time.process_time()
         work(int(line))
         print(time.perf_counter() - start, time.process_time() - cpu_start, flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3])
+    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]) if len(sys.argv) > 4 else 0)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfmed.pipeline.fields import resample, scatter, smooth_field
+from tfmed.pipeline.fields import resample, scatter, smooth_field, white_noise
 
 # A z-score x stands for the positive intensity 1 + x / MEAN_OVER_DEVIATION: brain in MR has a mean of about
 # four deviations, and products (bias) and powers (gamma) need an intensity with a true zero.
@@ -150,8 +150,7 @@ def _tone(values: np.ndarray, pixels: np.ndarray, size: tuple[int, int], tone: T
         values = _bias_and_gamma(values, pixels, size, tone)
     values = values * np.float32(tone.gain) + np.float32(tone.offset)
     if tone.noise:
-        chance = np.random.Generator(np.random.SFC64(tone.noise_seed))
-        values += np.float32(tone.noise) * chance.standard_normal(values.size, np.float32)
+        values += np.float32(tone.noise) * white_noise(values.size, tone.noise_seed)
     values[outside] = 0
     return values
 

@@ -1,5 +1,6 @@
 """Batches of augmented slices as a ``tf.data.Dataset``."""
 
+import os
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -15,6 +16,10 @@ from tfmed.pipeline.source import VIEWS, Source
 if TYPE_CHECKING:
     import tensorflow as tf
 
+# Fixed, because tf.data's tuning takes bursts for idleness (one thread), and lets queues grow without bound.
+# Threads beyond these would wait for one another's Python.
+THREADS = min(4, os.cpu_count() or 1)
+READY_BATCHES = 4
 Targets = Callable[[np.ndarray], dict[str, np.ndarray]]
 
 
@@ -110,21 +115,25 @@ def slices(
     ]
     arrays += [np.asarray(blank[name]) for name in names]
 
-    def compute(index: np.ndarray) -> list[np.ndarray]:
-        image, present, labels = sampler(int(index))
-        found = targets(labels)
-        return [image, present, *(np.asarray(found[name]) for name in names)]
+    def compute(indices: np.ndarray) -> list[np.ndarray]:
+        found = [np.empty((len(indices), *array.shape), array.dtype) for array in arrays]
+        for place, index in enumerate(indices):
+            image, present, labels = sampler(int(index))
+            made = targets(labels)
+            for whole, part in zip(found, (image, present, *(made[name] for name in names)), strict=True):
+                whole[place] = part
+        return found
 
-    def load(index: "tf.Tensor") -> tuple[dict[str, "tf.Tensor"], dict[str, "tf.Tensor"]]:
-        image, present, *rest = tf.numpy_function(compute, [index], [array.dtype for array in arrays])
+    def load(indices: "tf.Tensor") -> tuple[dict[str, "tf.Tensor"], dict[str, "tf.Tensor"]]:
+        image, present, *rest = tf.numpy_function(compute, [indices], [array.dtype for array in arrays])
         for tensor, array in zip((image, present, *rest), arrays, strict=True):
-            tensor.set_shape(array.shape)
+            tensor.set_shape((batch, *array.shape))
         return {"image": image, "present": present}, dict(zip(names, rest, strict=True))
 
     worker, workers = shard
     indices = tf.data.Dataset.range(start + worker, np.iinfo(np.int64).max, workers)
-    samples = indices.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return samples.batch(batch, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+    batches = indices.batch(batch, drop_remainder=True)
+    return batches.map(load, num_parallel_calls=THREADS, deterministic=True).prefetch(READY_BATCHES)
 
 
 def _check(source: Source, cases: Sequence[int], views: Sequence[int]) -> None:
