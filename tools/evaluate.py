@@ -13,15 +13,18 @@ Examples:
   tfmed evaluate brats_instance_seg --data BRATS2015_Training
   tfmed evaluate brats_instance_seg --data phantoms --split all --modalities flair,t1c --json scores.json
   tfmed evaluate brats_instance_seg --data phantoms --weights run/final.weights.h5 --weights default
+  tfmed evaluate brats_instance_seg --data phantoms --resample person --reliability reliability.png
+  tfmed evaluate --compare before.json after.json
+  tfmed evaluate --compare scores.json#rule scores.json#default --json difference.json
 
 \b
 Means come with n and a 95 % interval that resamples patients. "rule" is smoothed FLAIR z > 1 as whole tumour
-and T1c z > 1 in it as enhancing: what any model has to beat."""
+and T1c z > 1 in it as enhancing: what any model has to beat. Of healthy cases false lesions are counted."""
 
 
 @click.command(epilog=EPILOG)
-@click.argument("name")
-@click.option("--data", "root", required=True, type=click.Path(path_type=Path), help="A dataset's root.")
+@click.argument("name", required=False)
+@click.option("--data", "root", type=click.Path(path_type=Path), help="A dataset's root.")
 @click.option("--dataset", help="Name of the layout, where it isn't recognised by itself.")
 @click.option(
     "--split", type=click.Choice(["test", "val", "train", "all"]), default="test", show_default=True,
@@ -36,26 +39,62 @@ and T1c z > 1 in it as enhancing: what any model has to beat."""
 @click.option("--variant", help="Variant in the card, for weights from a path.")
 @click.option("--modalities", metavar="A,B,...", help="Read these alone.  [default: all that are there]")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Score the first N cases only.")
+@click.option(
+    "--resample", "unit", type=click.Choice(["patient", "person"]), default="patient", show_default=True,
+    help="What intervals resample; a person is whose anatomy a phantom has.",
+)  # fmt: skip
+@click.option("--reliability", type=click.Path(path_type=Path), help="Draw confidence against truth: a PNG.")
+@click.option(
+    "--compare",
+    nargs=2,
+    metavar="A B",
+    help="Compare two results, FILE or FILE#PREDICTOR, instead of scoring.",
+)
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write every score to this file.")
 def command(
-    name: str,
-    root: Path,
-    dataset: str | None,
-    split: str,
-    folds: int | None,
-    fold: int | None,
-    all_weights: tuple[str, ...],
-    variant: str | None,
-    modalities: str | None,
-    limit: int | None,
+    name: str | None,
+    root: Path | None,
+    compare: tuple[str, str] | None,
+    unit: str,
     json_path: Path | None,
+    reliability: Path | None,
+    **options: Any,
 ) -> None:
     """Score the model NAME on the labelled cases under ROOT that are in the split."""
+    for path in (json_path, reliability):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise TfmedError(f"{path} can't be written: its folder doesn't exist.")
+    if compare:
+        _compare(*compare, unit, json_path)
+    elif name is None or root is None:
+        raise TfmedError("Name a model and --data ROOT to score it, or two results by --compare A B.")
+    else:
+        _score(name, root, unit, json_path, reliability, options)
+
+
+def _compare(first: str, second: str, unit: str, json_path: Path | None) -> None:
+    from tfmed.evaluation import comparison
+    from tfmed.evaluation.report import write_json
+
+    found = comparison.compare(first, second, unit)
+    if json_path is not None:
+        write_json(found, json_path)
+    click.echo(comparison.table(found).text())
+
+
+def _score(
+    name: str,
+    root: Path,
+    unit: str,
+    json_path: Path | None,
+    reliability: Path | None,
+    options: dict[str, Any],
+) -> None:
     from tfmed import datasets, evaluation
 
-    if json_path is not None and not json_path.absolute().parent.is_dir():
-        raise TfmedError(f"{json_path} can't be written: its folder doesn't exist.")
-    cases = evaluation.labelled_cases(root, split, dataset, folds, fold)[:limit]
+    split, folds, fold = (options[key] for key in ("split", "folds", "fold"))
+    cases = evaluation.labelled_cases(root, split, options["dataset"], folds, fold)[: options["limit"]]
+    modalities = options["modalities"]
     chosen = tuple(modalities.split(",")) if modalities else None
     report = evaluation.Report(
         model=name,
@@ -63,11 +102,13 @@ def command(
         split=split if folds is None else f"{split} of fold {fold} of {folds}",
         split_hash=datasets.split_hash(cases),
         modalities=chosen,
-        evaluations=_evaluations(name, cases, all_weights, variant, chosen),
+        evaluations=_evaluations(name, cases, options["all_weights"], options["variant"], chosen, unit),
     )
     if json_path is not None:
         report.save(json_path)
     click.echo(report.table())
+    if reliability is not None:
+        report.draw_reliability(reliability)
     if report.failures():
         sys.exit(1)
 
@@ -78,23 +119,25 @@ def _evaluations(
     all_weights: tuple[str, ...],
     variant: str | None,
     modalities: tuple[str, ...] | None,
+    unit: str,
 ) -> list[Any]:
     """Scores with each of the weights, then those of the rule."""
     from tfmed import evaluation, zoo
     from tfmed.inference import Rules
     from tfmed.progress import bar
 
-    rules = Rules.from_card(zoo.card(name))
+    card = zoo.card(name)
+    scorer = evaluation.scorer_for(card)
 
     def score(title: str, predictor: Any) -> Any:
-        rows = evaluation.evaluate(predictor, cases, rules)
+        rows = evaluation.evaluate(predictor, cases, scorer)
         with_bar = bar(rows, total=len(cases), desc=title, unit="case")
-        return evaluation.Evaluation(title, list(with_bar), rules.names)
+        return evaluation.Evaluation(title, list(with_bar), scorer.groups, scorer.metrics, unit)
 
     found = []
     for weights in all_weights:
         model = zoo.get(name, weights=weights, variant=variant)
         found.append(score(weights, evaluation.model_predictor(model, modalities)))
-    if evaluation.rule_applies(cases, rules, modalities):
+    if evaluation.rule_applies(cases, Rules.from_card(card), modalities):
         found.append(score("rule", evaluation.rule_predictor(modalities)))
     return found

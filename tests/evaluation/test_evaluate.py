@@ -1,6 +1,7 @@
 """The evaluator over cases on disk, the rule to beat, and the command."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,13 +15,15 @@ from tests.inference.heads import make_study
 from tests.inference.threshold_model import CARD
 from tfmed import datasets, io
 from tfmed.errors import TfmedError
-from tfmed.evaluation import Prediction, evaluate, labelled_cases, rule_predictor
+from tfmed.evaluation import InstanceSegmentation, Prediction, evaluate, labelled_cases, rule_predictor
+from tfmed.evaluation.evaluator import UNITS, Evaluation, Row, person_of
 from tfmed.evaluation.rule import rule
 from tfmed.inference import Rules
 from tfmed.study import LabelMap, Study, Volume
 from tfmed.tools import cli
 
 RULES = Rules.from_card(CARD)
+SCORER = InstanceSegmentation(RULES)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +49,7 @@ def shifted(study: Study) -> Prediction:
 
 
 def test_every_case_gets_a_row_and_a_bad_one_its_reason(root: Path) -> None:
-    rows = list(evaluate(shifted, datasets.scan(root), RULES))
+    rows = list(evaluate(shifted, datasets.scan(root), SCORER))
     assert [row.case for row in rows] == [f"brats_2013_pat000{n}_1" for n in range(1, 6)]
     assert set(rows[0].scores) == {"whole", "core", "enhancing", "non_enhancing", "oedema"}
     assert 0.8 < rows[0].scores["whole"]["dice"] < 1
@@ -56,9 +59,9 @@ def test_every_case_gets_a_row_and_a_bad_one_its_reason(root: Path) -> None:
 
 def test_regions_that_an_edition_does_not_label_are_left_out(root: Path) -> None:
     case = replace(datasets.scan(root)[0], edition="brats2018")
-    row = next(evaluate(shifted, [case], RULES))
+    row = next(evaluate(shifted, [case], SCORER))
     assert set(row.scores) == {"whole", "core", "enhancing", "oedema"}
-    unknown = next(evaluate(shifted, [replace(case, edition="brats1999")], RULES))
+    unknown = next(evaluate(shifted, [replace(case, edition="brats1999")], SCORER))
     assert "brats1999" in unknown.failure
 
 
@@ -98,6 +101,7 @@ def test_the_rule_reads_only_what_it_may(root: Path) -> None:
 def test_the_command_prints_a_table_and_writes_every_score(root: Path, tmp_path: Path) -> None:
     name = zoo_entry.register(tmp_path)
     words = ["evaluate", name, "--data", root, "--split", "all", "--json", tmp_path / "scores.json"]
+    words += ["--reliability", tmp_path / "reliability.png"]
     done = CliRunner().invoke(cli, [str(word) for word in words])
     assert done.exit_code == 1, done.output
     assert "5 cases of 5 patients" in done.output and "Dice of rule minus default" in done.output
@@ -109,6 +113,24 @@ def test_the_command_prints_a_table_and_writes_every_score(root: Path, tmp_path:
     assert model["summary"]["whole"]["dice"] == {"mean": 1.0, "n": 4, "patients": 4, "interval": [1.0, 1.0]}
     assert model["summary"]["whole"]["lesion_f1"]["mean"] == 1
     assert [path.name for path in tmp_path.glob("scores*")] == ["scores.json"]
+    assert model["froc"]["sensitivity"] == [1] * 7 and baseline["froc"] is None
+    assert (tmp_path / "reliability.png").stat().st_size > 1000
+    assert "expected calibration error" in done.output
+
+
+def test_intervals_may_resample_people(root: Path, tmp_path: Path) -> None:
+    case = datasets.scan(root)[0]
+    copied = tmp_path / "HGG" / "brats_2013_pat0001_1"
+    shutil.copytree(next(iter(case.modalities.values())).parents[1], copied)
+    (copied / "phantom.json").write_text('{"provenance": {"person": "subject01"}}')
+    assert person_of(case) == case.patient
+    assert person_of(datasets.scan(tmp_path)[0]) == "subject01"
+    (copied / "phantom.json").write_text("{}")
+    assert person_of(datasets.scan(tmp_path)[0]) == case.patient
+    rows = [Row(str(n), f"p{n}", "HGG", {"whole": {"dice": n / 9}}, person=f"q{n // 5}") for n in range(10)]
+    by_patient, by_person = (Evaluation("m", rows, ("whole",), unit=u).mean("whole", "dice") for u in UNITS)
+    assert (by_patient.patients, by_person.patients) == (10, 2)
+    assert np.diff(by_person.interval) > np.diff(by_patient.interval)
 
 
 def test_a_folder_without_labels_has_nothing_to_compare_with(tmp_path: Path) -> None:
@@ -121,7 +143,7 @@ def test_a_folder_without_labels_has_nothing_to_compare_with(tmp_path: Path) -> 
 
 
 def test_labels_of_the_study_are_needed() -> None:
-    from tfmed.evaluation.evaluator import true_regions
+    from tfmed.evaluation.scorers import true_regions
 
     study = make_study()
     with pytest.raises(TfmedError, match="no labels"):

@@ -33,15 +33,15 @@ def test_dice_and_hausdorff_distance_are_monais(seed: int) -> None:
     from monai.metrics import compute_dice, compute_hausdorff_distance
     from scipy import ndimage
 
-    from tfmed.evaluation import metrics
+    from tfmed.evaluation.overlap import hd95, overlap
 
     noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(2, 24, 22, 20)), (0, 3, 3, 3))
     found, truth = noise > np.quantile(noise, 0.8, axis=(1, 2, 3), keepdims=True)
     spacing = np.array([1.0, 1.5, 2.0])
     one_hot = [torch.tensor(mask[None, None].astype(np.float32)) for mask in (found, truth)]
-    dice = metrics.overlap(found, truth, found.size)["dice"]
+    dice = overlap(found, truth, found.size)["dice"]
     assert dice == pytest.approx(float(compute_dice(*one_hot)), abs=1e-6)
     theirs = compute_hausdorff_distance(
         *one_hot, include_background=True, percentile=95, spacing=list(spacing)
     )
-    assert metrics.hd95(found, truth, spacing, 100.0) == pytest.approx(float(theirs), rel=1e-3)
+    assert hd95(found, truth, spacing, 100.0) == pytest.approx(float(theirs), rel=1e-3)

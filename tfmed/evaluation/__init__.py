@@ -5,17 +5,20 @@ from typing import Any
 
 _PLACES = {
     "Evaluation": "evaluator",
-    "Prediction": "evaluator",
+    "Report": "report",
     "Row": "evaluator",
     "evaluate": "evaluator",
     "labelled_cases": "evaluator",
     "model_predictor": "evaluator",
     "rule_applies": "evaluator",
     "rule_predictor": "evaluator",
-    "Report": "report",
+    "InstanceSegmentation": "scorers",
+    "Prediction": "scorers",
+    "scorer_for": "scorers",
     "region_scores": "metrics",
     "mean_interval": "bootstrap",
     "paired_difference": "bootstrap",
+    "compare": "comparison",
 }
 
 

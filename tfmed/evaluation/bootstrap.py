@@ -11,7 +11,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over `n` values of `patients` patients and its 95 % interval (None below two patients)."""
+    """A mean over `n` values of `patients` patients (or people) and its 95 % interval (None below two)."""
 
     mean: float | None
     n: int
@@ -38,12 +38,17 @@ def mean_interval(
     numbers = np.array([value for value, _ in kept], np.float64)
     sums, counts = np.bincount(index, numbers), np.bincount(index)
     mean = float(numbers.mean())
-    if len(names) < 2:
-        return Interval(mean, len(kept), len(names), None)
     drawn = np.random.default_rng(seed).integers(len(names), size=(draws, len(names)))
     means = sums[drawn].sum(1) / counts[drawn].sum(1)
-    low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return Interval(mean, len(kept), len(names), (float(low), float(high)))
+    return Interval(mean, len(kept), len(names), interval_of_draws(means, len(names)))
+
+
+def interval_of_draws(values: np.ndarray, units: int) -> tuple[float, float] | None:
+    """The middle 95 % of resampled figures; None below two units, whose draws are all alike."""
+    if units < 2:
+        return None
+    low, high = np.quantile(values, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(low), float(high)
 
 
 def paired_difference(

@@ -1,50 +1,34 @@
 """Goes over cases with a predictor and sums up: the one evaluator of all studies."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tfmed import datasets
 from tfmed.datasets import Case
 from tfmed.errors import TfmedError
+from tfmed.evaluation import calibration, froc
 from tfmed.evaluation.bootstrap import Interval, mean_interval
-from tfmed.evaluation.metrics import Scores, region_scores
+from tfmed.evaluation.metrics import METRICS
+from tfmed.evaluation.overlap import Scores
 from tfmed.evaluation.rule import EDITION, rule
+from tfmed.evaluation.scorers import HEALTHY, Candidate, Prediction, Scored, Scorer
 from tfmed.inference.rules import Rules
 from tfmed.study import Study
 
-METRICS = (
-    "dice",
-    "sensitivity",
-    "precision",
-    "specificity",
-    "hd95_mm",
-    "volume_error_ml",
-    "lesion_dice",
-    "lesion_f1",
-    "false_lesions",
-)
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """Labels [X, Y, Z] of the rules' edition on the study's grid, and which lesion each voxel belongs to."""
-
-    labels: np.ndarray
-    instances: np.ndarray | None = None
-
-
-Predictor = Callable[[Study], Prediction]
+Predictor = Callable[[Study], Any]
+UNITS = ("patient", "person")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One case: scores by region. Regions that the case's edition does not label are left out.
+    """One case: scores by group. Regions that the case's edition does not label are left out.
 
-    A case that could not be read or predicted has no scores, and `failure` says why.
+    A case that could not be read or predicted has no scores, and `failure` says why. person: whose anatomy a
+    phantom has; the patient where nothing says so. Of models that find lesions: `candidates`, the number of
+    `true_lesions`, and whether the truth holds none at all.
     """
 
     case: str
@@ -52,35 +36,68 @@ class Row:
     diagnosis: str | None
     scores: dict[str, Scores]
     failure: str | None = None
+    person: str | None = None
+    candidates: list[Candidate] | None = None
+    true_lesions: int = 0
+    healthy: bool = False
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All rows of one predictor; `name` is what stands in tables."""
+    """All rows of one predictor; `name` is what stands in tables, `unit` what intervals resample.
+
+    Healthy cases are in no mean but that of their false lesions.
+    """
 
     name: str
     rows: list[Row]
     regions: tuple[str, ...]
+    metrics: tuple[str, ...] = METRICS
+    unit: str = "patient"
 
     def values(self, region: str, metric: str) -> list[float | None]:
-        """One value a case; None where it is undefined, unknown or failed."""
-        return [row.scores.get(region, {}).get(metric) for row in self.rows]
+        """One value a case; None where it is undefined, unknown, failed or the case is healthy."""
+        return [None if row.healthy else row.scores.get(region, {}).get(metric) for row in self.rows]
 
     def mean(self, region: str, metric: str) -> Interval:
-        """With an interval over patients."""
-        return mean_interval(self.values(region, metric), self.patients)
+        """With an interval over units."""
+        return mean_interval(self.values(region, metric), self.units)
+
+    def false_lesions_when_healthy(self) -> Interval:
+        """False lesions (50 mm3 and more) a healthy case."""
+        first = self.regions[0]
+        values = [
+            row.scores.get(first, {}).get("false_lesions") if row.healthy else None for row in self.rows
+        ]
+        return mean_interval(values, self.units)
 
     @property
-    def patients(self) -> list[str]:
-        return [row.patient for row in self.rows]
+    def units(self) -> list[str]:
+        """What is resampled of each row: its patient, or its person."""
+        return [row.patient if self.unit == "patient" else row.person or row.patient for row in self.rows]
+
+    def froc(self) -> dict[str, Any] | None:
+        """See `froc.summary`; None where the predictor has no confidence."""
+        return froc.summary(self.rows, self.units)
+
+    def calibration(self) -> dict[str, Any] | None:
+        """See `calibration.summary`; None where the predictor has no confidence or found nothing."""
+        return calibration.summary(self.rows)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values that JSON can hold."""
         summary = {
-            region: {metric: asdict(self.mean(region, metric)) for metric in METRICS}
+            region: {metric: asdict(self.mean(region, metric)) for metric in self.metrics}
             for region in self.regions
         }
-        return {"name": self.name, "summary": summary, "rows": [asdict(row) for row in self.rows]}
+        return {
+            "name": self.name,
+            "summary": summary,
+            "false_lesions_when_healthy": asdict(self.false_lesions_when_healthy()),
+            "froc": self.froc(),
+            "calibration": self.calibration(),
+            "rows": [asdict(row) for row in self.rows],
+        }
 
 
 def labelled_cases(
@@ -90,76 +107,76 @@ def labelled_cases(
     folds: int | None = None,
     fold: int | None = None,
 ) -> list[Case]:
-    """Cases under a root that have labels, of one part of the split ("train", "val", "test") or "all".
+    """Cases under a root that have labels, or are healthy, of one part of the split ("train", "val", "test")
+    or "all".
 
     Raises:
-        TfmedError: no case has labels, or none of those is in the part.
+        TfmedError: no such case, or none in the part.
     """
-    labelled = [case for case in datasets.scan(root, dataset) if case.labels is not None]
-    if not labelled:
+    scanned = datasets.scan(root, dataset)
+    known = [case for case in scanned if case.labels is not None or case.diagnosis == HEALTHY]
+    if not known:
         raise TfmedError(f"{root} holds no case with labels; there is nothing to compare with.")
-    cases = labelled if split == "all" else datasets.split(labelled, folds, fold)[split]
+    cases = known if split == "all" else datasets.split(known, folds, fold)[split]
     if not cases:
         raise TfmedError(
-            f"None of the {len(labelled)} labelled cases under {root} is in the {split} part; score all of "
+            f"None of the {len(known)} labelled cases under {root} is in the {split} part; score all of "
             "them, or name folds and a fold."
         )
     return cases
 
 
-def evaluate(predictor: Predictor, cases: Sequence[Case], rules: Rules) -> Iterator[Row]:
+def evaluate(predictor: Predictor, cases: Sequence[Case], scorer: Scorer) -> Iterator[Row]:
     """The row of each case, in order; what goes wrong with one is told in its row.
 
     Args:
-        predictor: study to prediction.
-        cases: with labels.
-        rules: of the card whose regions are scored.
+        predictor: study to what the scorer takes.
+        cases: with labels, or healthy.
+        scorer: of the task, see `scorer_for`.
     """
     for case in cases:
-        scores, failure = {}, None
+        scored, failure = Scored({}), None
         try:
-            scores = score_case(predictor, case, rules)
+            study = case.load()
+            scored = scorer.score(predictor(study), study)
         except TfmedError as error:
             failure = str(error)
-        yield Row(case.id, case.patient, case.diagnosis, scores, failure)
+        yield Row(
+            case.id,
+            case.patient,
+            case.diagnosis,
+            scored.scores,
+            failure,
+            person_of(case),
+            scored.candidates,
+            scored.true_lesions,
+            scored.healthy,
+        )
 
 
-def score_case(predictor: Predictor, case: Case, rules: Rules) -> dict[str, Scores]:
-    """Scores by region; TfmedError for a case that can't be read or predicted, or of an unknown edition."""
-    study = case.load()
-    truth = true_regions(study, rules)
-    prediction = predictor(study)
-    scores = {}
-    for i, region in enumerate(rules.regions):
-        if region.name in truth:
-            found = np.isin(prediction.labels, sorted(region.values[rules.edition]))
-            # The model's instances are whole lesions; a part's are its connected components.
-            instances = prediction.instances if i == 0 else None
-            scores[region.name] = region_scores(found, truth[region.name], study.affine, instances)
-    return scores
+def person_of(case: Case) -> str:
+    """Whose anatomy the case has: what a phantom's `phantom.json` beside or above its files says, else its
+    patient.
 
-
-def true_regions(study: Study, rules: Rules) -> dict[str, np.ndarray]:
-    """bool [X, Y, Z] of every region that the study's label edition knows, by name."""
-    if study.labels is None:
-        raise TfmedError(f"Study {study.case_id} has no labels to compare with.")
-    labels = study.labels
-    edition = labels.edition or rules.edition
-    rules.label_values(edition)
-    return {
-        region.name: np.isin(labels.array, sorted(region.values[edition]))
-        for region in rules.regions
-        if region.values.get(edition)
-    }
+    Phantoms of one person are as many facts about lesions, but only one about anatomy.
+    """
+    for folder in list(next(iter(case.modalities.values())).parents)[:2]:
+        try:
+            sidecar = json.loads((folder / "phantom.json").read_text("utf-8"))
+            return str(sidecar["provenance"]["person"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return case.patient
 
 
 def model_predictor(model: Any, modalities: tuple[str, ...] | None = None) -> Predictor:
-    """A model of the zoo as a predictor, by `tfmed.predict`."""
+    """A model that finds lesions as a predictor, by `tfmed.predict`."""
     from tfmed.inference import predict
 
     def predictor(study: Study) -> Prediction:
         result = predict(model, study, modalities=modalities)
-        return Prediction(result.labels.array, result.instances.array)
+        confidences = tuple(lesion.confidence for lesion in result.lesions)
+        return Prediction(result.labels.array, result.instances.array, confidences)
 
     return predictor
 

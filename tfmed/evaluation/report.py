@@ -8,15 +8,18 @@ from typing import Any
 
 from tfmed.errors import TfmedError
 from tfmed.evaluation.bootstrap import Interval, paired_difference
+from tfmed.evaluation.calibration import draw
 from tfmed.evaluation.evaluator import Evaluation
+from tfmed.evaluation.table import aligned, cell
 
-# Of the many scores those that a table of 110 columns can hold.
+# Of the many scores those that a table of 130 columns can hold.
 COLUMNS = {
     "dice": "Dice",
     "sensitivity": "sensitivity",
     "hd95_mm": "HD95 mm",
     "lesion_dice": "lesion Dice",
     "lesion_f1": "lesion F1",
+    "pq": "PQ",
 }
 
 
@@ -48,6 +51,7 @@ class Report:
             "split": self.split,
             "split_hash": self.split_hash,
             "modalities": list(self.modalities) if self.modalities else None,
+            "resample": self.evaluations[0].unit,
             "evaluations": [each.as_dict() for each in self.evaluations],
             "dice_differences": {
                 other.name: {region: asdict(self._difference(other, region)) for region in other.regions}
@@ -57,70 +61,90 @@ class Report:
 
     def save(self, path: str | Path) -> None:
         """Writes the JSON beside and then renames it; TfmedError where that can't be done."""
-        path = Path(path)
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            beside.write_text(json.dumps(self.as_dict(), indent=1, ensure_ascii=False) + "\n", "utf-8")
-            beside.replace(path)
-        except OSError as error:
-            raise TfmedError(f"{path} can't be written: {error.strerror or error}.") from error
+        write_json(self.as_dict(), path)
+
+    def draw_reliability(self, path: str | Path) -> None:
+        """The reliability diagram of every predictor that knows confidences, a PNG; TfmedError without
+        any.
+        """
+        draw({each.name: each.rows for each in self.evaluations}, path)
 
     def table(self) -> str:
-        """A line a predictor and region: means with their intervals, and n."""
+        """A line a predictor and region: means with their intervals, and n; then healthy cases, FROC,
+        calibration and differences, as far as there are any."""
         first = self.evaluations[0]
-        patients = len(set(first.patients))
+        unit = "people" if first.unit == "person" else "patients"
         modalities = ", ".join(self.modalities) if self.modalities else "all modalities that a case has"
-        head = ["predictor", "region", "n", *COLUMNS.values()]
+        shown = first.metrics if len(first.metrics) <= len(COLUMNS) else COLUMNS
+        columns = {name: COLUMNS.get(name, name) for name in shown if name in first.metrics}
+        head = ["predictor", "region", "n", *columns.values()]
         rows = [
-            [each.name, region, str(each.mean(region, "dice").n)]
-            + [_cell(each.mean(region, metric), metric) for metric in COLUMNS]
+            [each.name, region, str(max(each.mean(region, metric).n for metric in columns))]
+            + [_cell(each.mean(region, metric), metric) for metric in columns]
             for each in self.evaluations
             for region in each.regions
         ]
-        lines = [
-            f"{self.model} on {len(first.rows)} cases of {patients} patients of {self.data}",
-            f"split: {self.split}, hash {self.split_hash[:16]}; {modalities}",
-            "mean [95 % interval over patients]",
-            "",
-            *_aligned(head, rows),
-            *self._differences(),
-        ]
         failures = self.failures()
-        return "\n".join([*lines, *(["", "could not be scored:"] if failures else []), *failures])
+        lines = [
+            f"{self.model} on {len(first.rows)} cases of {len(set(first.units))} {unit} of {self.data}",
+            f"split: {self.split}, hash {self.split_hash[:16]}; {modalities}",
+            f"mean [95 % interval over {unit}]",
+            "",
+            *aligned(head, rows),
+            *self._extras(),
+            *self._differences(),
+            *(["", "could not be scored:"] if failures else []),
+            *failures,
+        ]
+        return "\n".join(lines)
+
+    def _extras(self) -> list[str]:
+        lines = []
+        for each in self.evaluations:
+            healthy, found, mended = each.false_lesions_when_healthy(), each.froc(), each.calibration()
+            if healthy.mean is not None:
+                shown = cell(healthy.mean, healthy.interval)
+                lines.append(f"{each.name}: {shown} false lesions a healthy case, n={healthy.n}")
+            if found:
+                points = ", ".join(
+                    f"{share:.2f} at {false:g}"
+                    for false, share in zip(found["false_a_case"], found["sensitivity"], strict=True)
+                )
+                lines.append(f"{each.name}: sensitivity for lesions at false ones a case (FROC): {points}")
+            if mended:
+                lines.append(
+                    f"{each.name}: expected calibration error {mended['expected_error']:.3f} over "
+                    f"{mended['lesions']} found lesions, {mended['real']} of them real"
+                )
+        return ["", *lines] if lines else []
 
     def _differences(self) -> list[str]:
         lines = []
         for other in self.evaluations[1:]:
             parts = [
-                f"{region} {_signed(self._difference(other, region))}"
+                f"{region} {cell(found.mean, found.interval, signed=True)}"
                 for region in other.regions
-                if self._difference(other, region).mean is not None
+                if (found := self._difference(other, region)).mean is not None
             ]
-            lines.append(f"Dice of {other.name} minus {self.evaluations[0].name}: {', '.join(parts)}")
+            if parts:
+                lines.append(f"Dice of {other.name} minus {self.evaluations[0].name}: {', '.join(parts)}")
         return ["", *lines] if lines else []
 
     def _difference(self, other: Evaluation, region: str) -> Interval:
         first = self.evaluations[0]
-        return paired_difference(first.values(region, "dice"), other.values(region, "dice"), first.patients)
+        return paired_difference(first.values(region, "dice"), other.values(region, "dice"), first.units)
 
 
 def _cell(score: Interval, metric: str) -> str:
-    digits = 1 if metric.endswith("_mm") else 3
-    if score.mean is None:
-        return "-"
-    if score.interval is None:
-        return f"{score.mean:.{digits}f}"
-    low, high = score.interval
-    return f"{score.mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+    return cell(score.mean, score.interval, digits=1 if metric.endswith("_mm") else 3)
 
 
-def _signed(score: Interval) -> str:
-    if score.interval is None:
-        return f"{score.mean:+.3f}"
-    return f"{score.mean:+.3f} [{score.interval[0]:+.3f}, {score.interval[1]:+.3f}]"
-
-
-def _aligned(head: list[str], rows: list[list[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    lines = [head, ["-" * width for width in widths], *rows]
-    return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
+def write_json(content: dict[str, Any], path: str | Path) -> None:
+    """Writes beside and then renames; TfmedError where that can't be done."""
+    path = Path(path)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        beside.replace(path)
+    except OSError as error:
+        raise TfmedError(f"{path} can't be written: {error.strerror or error}.") from error

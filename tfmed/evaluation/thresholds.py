@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tfmed.datasets import Case
-from tfmed.evaluation.evaluator import true_regions
+from tfmed.evaluation.scorers import true_regions
 from tfmed.inference.graph import StudyPredictor
 from tfmed.inference.working import working_volume
 

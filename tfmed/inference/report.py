@@ -22,7 +22,8 @@ class Lesion:
     extent_mm: edges of its box along the world's axes (right, front, up), voxel edge to voxel edge.
     centroid_mm: centre of mass in world mm, RAS+.
     hemisphere: "left", "right", "both" or "midline", from the brain's own mid-plane.
-    confidence: 0..1, mean score of the detections that own its voxels, over voxels and views.
+    confidence: 0..1, mean score of the detections that own its voxels, over voxels and views; through
+        the card's map, if it has one, which makes it the chance that the lesion is real.
     parts: {region: ml}; regions overlap as the card's do.
     """
 
@@ -89,19 +90,20 @@ def _describe(
         extent_mm=_rounded(np.ptp(world, axis=0) + np.abs(evidence.affine[:3, :3]).sum(1), 1),
         centroid_mm=_rounded(world.mean(0), 1),
         hemisphere=side(plane, index.astype(np.float64)) if plane else "both",
-        confidence=round(_confidence(index, evidence), 3),
+        confidence=round(_confidence(index, evidence, rules), 3),
         parts={name: round(ml, 3) for name, ml in exact.items()},
     )
 
 
-def _confidence(index: np.ndarray, evidence: Evidence) -> float:
-    """Mean score over voxels and views; where a view has no detection its score is 0."""
+def _confidence(index: np.ndarray, evidence: Evidence, rules: Rules) -> float:
+    """Mean score over voxels and views, through the card's map; a view without a detection scores 0."""
     by_view = []
     for view, axis in enumerate((2, 1, 0)):
         owner = evidence.owner[view][tuple(index.T)].astype(int)
         scores = evidence.scores[view][index[:, axis], np.maximum(owner - 1, 0)]
         by_view.append(np.where(owner > 0, scores, 0).mean(dtype=np.float64))
-    return float(np.mean(by_view))
+    score = float(np.mean(by_view))
+    return rules.confidence(score) if rules.confidence else score
 
 
 def _rounded(values: np.ndarray, digits: int) -> tuple[float, float, float]:

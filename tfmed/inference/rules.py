@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tfmed.errors import TfmedError
+from tfmed.inference.confidence import ConfidenceMap
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Rules:
     min_volume_mm3: smaller lesions are specks and are taken out
     min_views: a lesion that the last stage found in fewer views is taken out
     link_overlap: instances of neighbouring slices are one lesion if they share this part of the smaller one
+    confidence: from the mean score of a lesion to the chance that it is real; None leaves scores as they are
     """
 
     regions: tuple[Region, ...]
@@ -45,6 +47,7 @@ class Rules:
     min_volume_mm3: float = 50.0
     min_views: int = 2
     link_overlap: float = 0.5
+    confidence: ConfidenceMap | None = None
 
     @classmethod
     def from_card(cls, card: dict[str, Any]) -> "Rules":
@@ -61,6 +64,8 @@ class Rules:
         )
         if "view_weights" in fusion:
             fusion["view_weights"] = tuple(fusion["view_weights"])
+        if "confidence" in fusion:
+            fusion["confidence"] = ConfidenceMap(**fusion["confidence"])
         return cls(regions, edition=_richest_edition(regions), **fusion)
 
     @property
