@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tfmed.phantom.anatomy import analytic
+from tfmed.phantom.kinds import Options
 from tfmed.phantom.latent import Latent, build
 from tfmed.phantom.source import LatentSource, save
 from tfmed.phantom.tissues import FREESURFER, Tissue
@@ -18,7 +19,7 @@ SPACING_MM = 3.0
 def latents() -> list[Latent]:
     grid = BRATS.coarse(SPACING_MM)
     cases = [("glioma", 1, "HGG"), ("glioma", 2, "LGG"), ("healthy", 3, None)]
-    return [build(kind, seed, "analytic", grid, grade) for kind, seed, grade in cases]
+    return [build(kind, seed, "analytic", grid, Options(grade=grade)) for kind, seed, grade in cases]
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from tfmed.phantom import glioma
-from tfmed.phantom.latent import LESION, Latent, build, labels
+from tfmed.phantom.kinds.glioma import brats2015
+from tfmed.phantom.latent import LESION, Latent, build
 from tfmed.phantom.studies import make
 from tfmed.phantom.tissues import Tissue
 from tfmed.phantom.warp import BRATS
@@ -23,7 +24,8 @@ def test_fractions_never_exceed_a_whole_voxel(latents: list[Latent]) -> None:
 @settings(max_examples=60, deadline=None)
 @given(arrays(np.uint8, (4, 5), elements=st.integers(0, 63)))
 def test_labels_follow_the_fractions(fractions: np.ndarray) -> None:
-    for column, label in zip(fractions.T.astype(int), labels(fractions), strict=True):
+    channels = np.concatenate([np.zeros((LESION, 5), np.uint8), fractions])
+    for column, label in zip(fractions.T.astype(int), brats2015(channels), strict=True):
         necrosis, oedema, non_enhancing, enhancing = column
         core = necrosis + non_enhancing + enhancing
         if core >= 128:

@@ -14,27 +14,34 @@ from tfmed.phantom.tissues import Tissue, from_freesurfer, member
 
 @dataclass(frozen=True, eq=False)
 class Anatomy:
-    """One head: ``codes`` uint8 [x,y,z] at 1 mm in RAS order; ``centre`` of the brain as array index."""
+    """One head: ``codes`` uint8 [x,y,z] at 1 mm in RAS order; ``centre`` of the brain as array index.
+
+    box_mm [3,2]: the brain's box in the head's own frame, mm from ``centre``.
+    """
 
     codes: np.ndarray
     centre: np.ndarray
+    box_mm: np.ndarray
     provenance: dict = field(default_factory=dict)
 
 
 def get(name: str, rng: np.random.Generator) -> Anatomy:
-    """The anatomy called ``name``: "mni152", "analytic", a label map, or a folder of them (one is drawn)."""
+    """The anatomy called ``name``: "mni152", "analytic", or a label map.
+
+    Of a folder or a glob of label maps one is drawn.
+    """
     if name == "mni152":
         return mni152()
     if name == "analytic":
         return analytic(int(rng.integers(4)))
     path = Path(name)
-    if path.is_dir():
-        maps = label_maps(path)
+    maps = label_maps(path) if path.is_dir() else sorted(path.parent.glob(path.name))
+    if maps:
         path = maps[int(rng.integers(len(maps)))]
     if not path.is_file():
         raise TfmedError(
             f"No anatomy called {name!r}; known are mni152, analytic, and the path of a FreeSurfer-numbered"
-            " label map or of a folder of them."
+            " label map, or a folder or glob of them."
         )
     return label_map(str(path))
 
@@ -51,10 +58,13 @@ def _anatomy(codes: np.ndarray, provenance: dict) -> Anatomy:
     brain = np.argwhere((codes > Tissue.CSF) & (codes <= Tissue.CHOROID))
     if not len(brain):
         raise TfmedError(f"{provenance['source']} holds no brain labels in FreeSurfer numbering.")
-    centre = (brain.min(0) + brain.max(0)) / 2
+    low, high = brain.min(0), brain.max(0)
+    centre = (low + high) / 2
     centre[0] = brain[:, 0].mean()
     provenance = provenance | {"crc32": zlib.crc32(codes.tobytes())}
-    return Anatomy(np.ascontiguousarray(codes), centre, provenance)
+    return Anatomy(
+        np.ascontiguousarray(codes), centre, np.stack([low - centre, high - centre], 1), provenance
+    )
 
 
 @lru_cache(maxsize=8)

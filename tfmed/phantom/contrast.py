@@ -10,9 +10,10 @@ import numpy as np
 
 from tfmed.errors import TfmedError
 from tfmed.phantom.fields import extent
-from tfmed.phantom.tissues import N_TISSUES, Tissue
+from tfmed.phantom.signals import PERFUSION, Signals
+from tfmed.phantom.tissues import FLUID, GREY, N_TISSUES, Tissue
 
-MODALITIES = ("flair", "t1", "t1c", "t2", "pd", "dwi", "adc")
+MODALITIES = ("flair", "t1", "t1c", "t2", "pd", "dwi", "adc", *PERFUSION)
 LESIONS = ("necrosis", "oedema", "non_enhancing", "enhancing")
 SPOT = N_TISSUES + len(LESIONS)
 N_VALUES = SPOT + 1
@@ -41,6 +42,13 @@ RELAXATION = {
     Tissue.FAT: (330, 75, 0.95, 0.2),
     Tissue.EYE: (3800, 900, 1.0, 2.8),
 }
+# By perfusion map: grey matter, fluid and vessels relative to white matter.
+PERFUSION_OF_TISSUE = {
+    "cbf": (2.6, 0.05, 4.0),
+    "cbv": (2.0, 0.1, 5.0),
+    "tmax": (0.85, 0.2, 0.4),
+    "ttp": (0.95, 0.6, 0.85),
+}
 PARENCHYMA = (
     Tissue.WHITE,
     Tissue.CORTEX,
@@ -52,9 +60,12 @@ PARENCHYMA = (
 
 @dataclass(frozen=True, eq=False)
 class Contrast:
-    """``values`` float32 [modality, N_VALUES]: tissues by code, then ``LESIONS``, then bright spots.
+    """``values`` float32 [modality, N_VALUES]: tissues by code, then the lesion's parts, then bright spots.
 
-    ``texture`` float32 [modality, 5]: relative amplitude of the texture in healthy tissue and in ``LESIONS``.
+    The parts are ``LESIONS`` in a glioma, ``Kind.parts`` in other kinds.
+
+    ``texture`` float32 [modality, 5]: relative amplitude of the texture in healthy tissue and in the four
+    parts.
     """
 
     modalities: tuple[str, ...]
@@ -62,11 +73,15 @@ class Contrast:
     texture: np.ndarray
 
 
-def draw(modalities: tuple[str, ...], rng: np.random.Generator, random_share: float = 0.3) -> Contrast:
+def draw(
+    modalities: tuple[str, ...], rng: np.random.Generator, random_share: float = 0.3,
+    lesion: Signals | None = None,
+) -> Contrast:  # fmt: skip
     """Contrasts of one scan: each modality realistic, or, with probability ``random_share``, free.
 
     The powers of the display curve (log sd 0.12) are part of it.
-    Free contrasts give tissues any order but keep the sign that makes a lesion a lesion.
+    Free contrasts give tissues any order but keep the sign that makes a lesion a lesion. ``lesion``: the
+    physics of the lesion's parts, those of a glioma drawn where None.
     """
     unknown = [m for m in modalities if m not in MODALITIES]
     if unknown:
@@ -76,12 +91,14 @@ def draw(modalities: tuple[str, ...], rng: np.random.Generator, random_share: fl
     relaxation = _relaxation(rng)
     if rng.random() < 0.08:
         _bleed(relaxation, rng)
+    if lesion is not None:
+        relaxation[N_TISSUES:SPOT] = lesion.relaxation
     rows = []
     for modality in modalities:
         if rng.random() < random_share:
-            rows.append(_free(modality, rng))
+            rows.append(_free(modality, rng, lesion))
         else:
-            rows.append(_realistic(modality, relaxation, rng))
+            rows.append(_realistic(modality, relaxation, rng, lesion))
     values = np.stack(rows).astype(np.float32)
     values = values ** np.exp(rng.normal(0, 0.12, (len(modalities), 1))).astype(np.float32)
     texture = np.exp(rng.uniform(np.log(0.02), np.log(0.16), (len(modalities), 1 + len(LESIONS))))
@@ -89,8 +106,8 @@ def draw(modalities: tuple[str, ...], rng: np.random.Generator, random_share: fl
     return Contrast(modalities, values, texture.astype(np.float32))
 
 
-def plain(modalities: tuple[str, ...]) -> Contrast:
-    """The mean realistic contrast, without texture: the same in every call."""
+def plain(modalities: tuple[str, ...], lesion: Signals | None = None) -> Contrast:
+    """The mean realistic contrast, without texture: the same in every call with the same ``lesion``."""
 
     class Middle:
         def uniform(self, low, high, size=None):  # noqa: ANN001, ANN202
@@ -101,7 +118,9 @@ def plain(modalities: tuple[str, ...]) -> Contrast:
 
     middle = Middle()
     relaxation = _relaxation(middle)  # type: ignore[arg-type]
-    values = np.stack([_realistic(m, relaxation, middle) for m in modalities]).astype(np.float32)  # type: ignore[arg-type]
+    if lesion is not None:
+        relaxation[N_TISSUES:SPOT] = lesion.relaxation
+    values = np.stack([_realistic(m, relaxation, middle, lesion) for m in modalities]).astype(np.float32)  # type: ignore[arg-type]
     return Contrast(modalities, values, np.zeros((len(modalities), 1 + len(LESIONS)), np.float32))
 
 
@@ -126,22 +145,43 @@ def _bleed(relaxation: np.ndarray, rng: np.random.Generator) -> None:
     relaxation[N_TISSUES, 1] = rng.uniform(40, 200)
 
 
-def _realistic(modality: str, relaxation: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _realistic(
+    modality: str, relaxation: np.ndarray, rng: np.random.Generator, lesion: Signals | None
+) -> np.ndarray:
     t1, t2, density, diffusion = np.maximum(relaxation, 1e-6).T
+    if modality in PERFUSION:
+        values = _perfusion(modality, rng, lesion)
+        return values * np.exp(rng.normal(0, 0.03, values.shape))
     if modality == "t1c":
         t1 = _after_gadolinium(t1, rng)
+        if lesion is not None:
+            t1[N_TISSUES:SPOT] = np.minimum(lesion.relaxation[:, 0], lesion.gadolinium_ms)
     values = _signal(modality, t1, t2, density, diffusion, rng)
     values[Tissue.OUTSIDE] = 0
     values /= values[Tissue.WHITE]
     if modality in ("t1", "t1c", "t2"):
         values[Tissue.VESSEL] *= rng.uniform(0.7, 1.3) if modality == "t1c" else rng.uniform(0.4, 1.1)
-    if modality in ("flair", "t2"):
+    if lesion is None and modality in ("flair", "t2"):
         _fade(values, rng)
-    if modality == "t1c":
+    if lesion is None and modality == "t1c":
         floor = values[list(PARENCHYMA)].max()
         enhancing = N_TISSUES + 3
         values[enhancing] = max(values[enhancing], floor * rng.uniform(1.08, 1.2))
     return values * np.exp(rng.normal(0, 0.03, values.shape))
+
+
+def _perfusion(modality: str, rng: np.random.Generator, lesion: Signals | None) -> np.ndarray:
+    """Perfusion maps relative to white matter (Tmax and TTP: later is more); fluid has next to none."""
+    grey, fluid, vessel = PERFUSION_OF_TISSUE[modality]
+    values = np.full(N_VALUES, rng.uniform(0.9, 1.1))
+    values[list(GREY)] = grey * rng.uniform(0.9, 1.1)
+    values[[*FLUID, Tissue.EYE]] = fluid
+    values[[Tissue.VESSEL, Tissue.CHOROID]] = vessel
+    values[Tissue.DURA : Tissue.EYE] = 0.4
+    if lesion is not None:
+        values[N_TISSUES:SPOT] = lesion.perfusion[:, PERFUSION.index(modality)]
+    values[Tissue.OUTSIDE] = 0
+    return values
 
 
 def _fade(values: np.ndarray, rng: np.random.Generator) -> None:
@@ -191,7 +231,7 @@ def _signal(
     return density * np.exp(-echo / t2) * np.exp(-weighting * diffusion)
 
 
-def _free(modality: str, rng: np.random.Generator) -> np.ndarray:
+def _free(modality: str, rng: np.random.Generator, other: Signals | None) -> np.ndarray:
     """Any order of tissues; lesions keep their sign against white and grey matter."""
     values = np.zeros(N_VALUES)
     white, grey, deep, fluid = rng.uniform(0.2, 0.8, 4)
@@ -214,6 +254,10 @@ def _free(modality: str, rng: np.random.Generator) -> np.ndarray:
     values[N_TISSUES:SPOT] = lesion
     if modality == "flair":
         values[N_TISSUES] = rng.uniform(0.1, 1.4)
+    if other is not None:
+        sign = np.array(other.signs.get(modality, (0, 0, 0, 0)))
+        anything = rng.uniform(low, high, 4)
+        values[N_TISSUES:SPOT] = np.where(sign > 0, bright, np.where(sign < 0, dark, anything))
     if modality == "t1c":
         values[[Tissue.VESSEL, Tissue.CHOROID, Tissue.DURA]] = high + rng.uniform(0, 0.8, 3)
     values[SPOT] = values[N_TISSUES + 1] * rng.uniform(0.8, 1.1)

@@ -3,26 +3,61 @@
 import json
 import multiprocessing
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tfmed.errors import TfmedError
 
 
 @dataclass(frozen=True)
 class Job:
-    """One case to make: everything that a worker needs."""
+    """One case to make: everything that a worker needs.
+
+    layout: a dataset's, or "latent". options: see ``kinds.Options``. apart: folders of phantoms whose people
+    and real lesions must not be in this one.
+    """
 
     kind: str
     seed: int
     anatomy: str
     root: str
     layout: str
-    grade: str | None
     name: str = ""
     spacing_mm: float = 1.0
+    options: dict[str, Any] = field(default_factory=dict)
+    apart: tuple[str, ...] = ()
+
+
+def jobs(
+    out: str, seeds: Iterable[int], *, kind: str, layout: str | None, latent: bool, anatomy: tuple[str, ...],
+    spacing: float, apart: tuple[str, ...], cdr: str | None, skull: bool | None, **options: Any,
+) -> list[Job]:  # fmt: skip
+    """The cases that a call of ``tfmed phantom`` asks for; anatomies take turns by seed.
+
+    TfmedError where the kind has no such option or the layout no place for it.
+    """
+    from tfmed.phantom import layouts
+    from tfmed.phantom.kinds import checked
+    from tfmed.phantom.origins import of_folder
+
+    options |= {"cdr": float(cdr) if cdr else None}
+    if skull is not None:
+        options["skull"] = skull
+    if checked(kind, **options).skull and latent:
+        raise TfmedError("Latent volumes are brains alone; leave out --skull or --latent.")
+    given = {name: value for name, value in options.items() if value is not None}
+    layout = "latent" if latent else layout or layouts.default(kind)
+    if not latent:
+        layouts.settings(kind, layout)
+    for folder in apart:
+        of_folder(folder)
+    return [
+        Job(kind, s, anatomy[s % len(anatomy)], out, layout, f"{kind}_{s:05d}", spacing, given, apart)
+        for s in seeds
+    ]
 
 
 def run(jobs: list[Job], workers: int = 1) -> list[dict]:
@@ -79,6 +114,7 @@ def _attempt(numbered: tuple[int, Job]) -> tuple[int, dict, str]:
 
 
 def _latent(job: Job) -> dict:
+    from tfmed.phantom.kinds import checked
     from tfmed.phantom.latent import build
     from tfmed.phantom.source import save
     from tfmed.phantom.warp import BRATS
@@ -87,29 +123,40 @@ def _latent(job: Job) -> dict:
     sidecar = path.with_suffix(".json")
     if path.is_file() and sidecar.is_file():
         return json.loads(sidecar.read_text())
-    latent = build(job.kind, job.seed, job.anatomy, BRATS.coarse(job.spacing_mm), job.grade)
+    options = checked(job.kind, **job.options)
+    latent = build(job.kind, job.seed, job.anatomy, BRATS.coarse(job.spacing_mm), options)
+    _check_apart(job, latent.provenance)
     save(latent, path, job.name)
-    marked = latent.labels()
     record = {
         "case": job.name,
         "diagnosis": latent.diagnosis,
         "provenance": latent.provenance,
-        "volumes_ml": {str(v): int((marked == v).sum()) / 1000 for v in range(1, 5) if (marked == v).any()},
+        "volumes_ml": latent.volumes_ml(),
     }
     sidecar.write_text(json.dumps(record) + "\n")
     return record
 
 
+def _check_apart(job: Job, provenance: dict) -> None:
+    from tfmed.phantom.origins import check_apart, of_folder
+
+    for folder in job.apart:
+        check_apart(provenance, of_folder(folder))
+
+
 def _study(job: Job) -> dict:
-    from tfmed.phantom.layouts import write
+    from tfmed.phantom.layouts import settings, write
     from tfmed.phantom.studies import make
 
     done = Path(job.root) / ".phantom" / f"{job.layout}_{job.kind}_{job.seed}.json"
     if done.is_file():
         record = json.loads(done.read_text())
-        if record["job"] == asdict(job):
+        if record["job"] == json.loads(json.dumps(asdict(job))):
             return record
-    study = make(job.kind, job.seed, job.anatomy, grade=job.grade, spacing_mm=job.spacing_mm)
+    usual = settings(job.kind, job.layout)
+    usual["spacing_mm"] = max(job.spacing_mm, usual["spacing_mm"])
+    study = make(job.kind, job.seed, job.anatomy, **usual | job.options)
+    _check_apart(job, study.provenance)
     folder = write(study, job.root, job.layout)
     record = json.loads((folder / "phantom.json").read_text()) | {"job": asdict(job)}
     record["folder"] = str(folder.relative_to(job.root))

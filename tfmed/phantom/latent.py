@@ -1,17 +1,22 @@
 """Latent volumes: a head with its lesions as fractions of tissues, before any contrast is chosen."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from tfmed.errors import TfmedError
 from tfmed.phantom import anatomy as anatomies
-from tfmed.phantom import glioma, surroundings
+from tfmed.phantom import kinds, surroundings
+from tfmed.phantom.channels import CHANNELS, DEPTH, LESION, SPOTS
 from tfmed.phantom.fields import extent, sample
+from tfmed.phantom.kinds.base import Ground, Options, Scene
+from tfmed.phantom.shell import whole_head
 from tfmed.phantom.tissues import Tissue
 from tfmed.phantom.warp import BRATS, Grid, mixed_codes, nearest_codes, person_map, refine
 
-CHANNELS = ("first", "second", "share", "depth", "spots", "necrosis", "oedema", "non_enhancing", "enhancing")
-DEPTH, SPOTS, LESION = 3, 4, 5
+__all__ = ["CHANNELS", "DEPTH", "LESION", "SHELL_MM", "SPOTS", "Latent", "build"]
+
 SHELL_MM = 6.0
 
 
@@ -20,73 +25,87 @@ class Latent:
     """``channels`` uint8 [9,x,y,z] (``CHANNELS``) of the voxels ``box`` of ``grid``.
 
     first, second: ``Tissue`` codes; share: of the first, in 255ths; depth: 128 + 8 per mm below the surface
-    of the brain's hull, 0 beyond the shell; the rest: fractions in 255ths; the four of the lesion sum to at
-    most 255, the remainder is healthy tissue.
+    of the brain's hull, 0 beyond the shell; the rest: fractions in 255ths; those of the lesion's four parts
+    (``Kind.parts``) sum to at most 255, the remainder is healthy tissue.
     """
 
     channels: np.ndarray
     box: tuple[slice, slice, slice]
     grid: Grid
+    kind: str
     diagnosis: str
     provenance: dict = field(default_factory=dict)
 
-    def labels(self) -> np.ndarray:
-        """The label map of ``box`` in BRATS 2015 values, uint8 [x,y,z]."""
-        return labels(self.channels[LESION:])
+    def labels(self, edition: str | None = None) -> np.ndarray:
+        """The label map of ``box`` in the values of an edition of the kind, uint8 [x,y,z]."""
+        return label_maker(self.kind, edition)(self.channels)
+
+    def volumes_ml(self) -> dict[str, float]:
+        """Volume in ml of each label value, as {"1": ml, ...}."""
+        counts = np.bincount(self.labels().ravel())
+        voxel_ml = self.grid.spacing_mm**3 / 1000
+        return {str(v): round(float(n) * voxel_ml, 3) for v, n in enumerate(counts) if v and n}
 
 
-def labels(fractions: np.ndarray) -> np.ndarray:
-    """BRATS 2015 labels of lesion fractions, uint8 [4, ...] (necrosis, oedema, non-enhancing, enhancing).
-
-    Core where necrosis + non-enhancing + enhancing >= 128; of it necrosis where it makes at least half, else
-    enhancing where it is no less than non-enhancing, else non-enhancing. Outside the core, oedema where it is
-    at least half of what the core leaves.
-    """
-    necrosis, oedema, non_enhancing, enhancing = fractions.astype(np.int16)
-    solid = non_enhancing + enhancing
-    core = necrosis + solid
-    inside = np.where(necrosis >= solid, 1, np.where(enhancing >= non_enhancing, 4, 3))
-    around = np.where((oedema > 0) & (2 * oedema >= 255 - core), 2, 0)
-    return np.where(core >= 128, inside, around).astype(np.uint8)
+def label_maker(kind: str, edition: str | None = None) -> Callable[[np.ndarray], np.ndarray]:
+    """What makes labels of an edition (by default the kind's first) of channels uint8 [9, ...]."""
+    editions = kinds.get(kind).editions
+    if edition is None:
+        edition = next(iter(editions))
+    if edition not in editions:
+        raise TfmedError(
+            f"A phantom of kind {kind} has no labels of this edition. Received: edition={edition!r}."
+            f" Known: {', '.join(editions)}."
+        )
+    return editions[edition]
 
 
 def build(
-    kind: str, seed: int, anatomy: str = "mni152", grid: Grid = BRATS, grade: str | None = None
+    kind: str,
+    seed: int,
+    anatomy: str = "mni152",
+    grid: Grid = BRATS,
+    options: Options | None = None,
 ) -> Latent:
-    """The latent volume of a seed: kind "glioma" or "healthy"."""
+    """The latent volume of a seed."""
+    options = options or Options()
     rng = np.random.default_rng([seed, 0x7F])
     head = anatomies.get(anatomy, rng)
+    if options.skull:
+        head = whole_head(head)
+    disease = kinds.get(kind).pathology(options)
     coarse = grid.coarse(max(2.0, grid.spacing_mm))
     mapped = person_map(coarse, rng)
     codes = nearest_codes(head, mapped)
-    mapped, codes = _widen_ventricles(head, mapped, codes, coarse, rng)
-    provenance = head.provenance | {"kind": kind, "seed": seed, "grid": list(grid.shape)}
-    plan = growth = None
-    shift = np.zeros((3, *coarse.shape), np.float32)
-    if kind == "glioma":
-        plan = glioma.draw(rng, grade)
-        depth = surroundings.surface_depth(codes, coarse)
-        growth = glioma.grow(plan, codes, depth, coarse, rng)
-        shift = growth.push
+    mapped, codes = _widen_ventricles(head, mapped, codes, coarse, disease.widening_mm(rng))
+    ground = Ground(head, codes, mapped, surroundings.surface_depth(codes, coarse), coarse)
+    shift = disease.grow(ground, rng)
+    if shift is None:
+        shift = np.zeros((3, *coarse.shape), np.float32)
+    else:
         mapped, codes = _displaced(head, mapped, shift, coarse)
-        provenance["grade"] = plan.grade
     fields = surroundings.distances(codes, coarse)
-    box = _box(fields[0], coarse, grid)
+    shown = _shown(codes, fields[0], options.skull)
+    box = _box(shown, coarse, grid)
     fine = refine(np.concatenate([mapped, fields, shift]), coarse, grid, box)
-    mixture = _mixture(head, fine[:3], fine[3], rng)
-    severity = 1.0 if plan else 1.8
-    spots = surroundings.add(
-        mixture, surroundings.draw(rng, severity), fine[3:7], fine[:3], grid.spacing_mm, rng
-    )
-    lesion = np.zeros((4, *spots.shape), np.uint8)
-    if plan and growth:
-        lesion = _lesion(plan, growth, mixture, fine, box, coarse, grid, rng)
-    depth = np.where(fine[3] > -SHELL_MM, np.clip(128 + 8 * fine[3], 1, 255), 0).astype(np.uint8)
+    near = fine[3] > -SHELL_MM
+    if options.skull:
+        near |= refine(shown.astype(np.float32), coarse, grid, box) > 0
+    mixture = _mixture(head, fine[:3], near)
+    _widen_sulci(mixture, disease.sulci(rng))
+    plan = surroundings.draw(rng, disease.severity)
+    scene = Scene(head, mixture, fine[:3], fine[3:7], fine[7:], box, coarse, grid)
+    spots = surroundings.add(mixture, plan, fine[3:7], fine[:3], grid.spacing_mm, rng, options.skull)
+    lesion = disease.paint(scene, rng)
+    if lesion is None:
+        lesion = np.zeros((4, *spots.shape), np.uint8)
+    depth = np.where(near, np.clip(128 + 8 * fine[3], 1, 255), 0).astype(np.uint8)
     channels = np.stack([mixture.first, mixture.second, mixture.share, depth, _bytes(spots)])
     channels[:, depth == 0] = 0
-    return Latent(
-        np.concatenate([channels, lesion]), box, grid, plan.grade if plan else "healthy", provenance
-    )
+    provenance = head.provenance | {"kind": kind, "seed": seed, "grid": list(grid.shape)} | disease.facts
+    if options.skull:
+        provenance["skull"] = True
+    return Latent(np.concatenate([channels, lesion]), box, grid, kind, disease.diagnosis, provenance)
 
 
 def _bytes(fraction: np.ndarray) -> np.ndarray:
@@ -111,23 +130,34 @@ def _displaced(
 
 
 def _widen_ventricles(
-    head: anatomies.Anatomy, mapped: np.ndarray, codes: np.ndarray, coarse: Grid, rng: np.random.Generator
+    head: anatomies.Anatomy, mapped: np.ndarray, codes: np.ndarray, coarse: Grid, amount_mm: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Ventricles pushed wider or narrower by up to 2.5 mm: ageing, atrophy, youth."""
+    """Ventricles pushed wider or narrower: ageing, atrophy, youth; in steps of at most 2.5 mm."""
     from scipy import ndimage
 
-    inside = ndimage.gaussian_filter((codes == Tissue.VENTRICLE).astype(np.float32), 6 / coarse.spacing_mm)
-    outwards = -np.stack(np.gradient(inside))
-    largest = float(np.sqrt((outwards**2).sum(0)).max())
-    if largest < 1e-6:
-        return mapped, codes
-    return _displaced(head, mapped, outwards * (rng.uniform(-1.5, 2.5) / largest), coarse)
+    steps = max(1, int(np.ceil(abs(amount_mm) / 2.5)))
+    for _ in range(steps):
+        inside = ndimage.gaussian_filter(
+            (codes == Tissue.VENTRICLE).astype(np.float32), 6 / coarse.spacing_mm
+        )
+        outwards = -np.stack(np.gradient(inside))
+        largest = float(np.sqrt((outwards**2).sum(0)).max())
+        if largest < 1e-6:
+            break
+        mapped, codes = _displaced(head, mapped, outwards * (amount_mm / steps / largest), coarse)
+    return mapped, codes
 
 
-def _box(depth: np.ndarray, coarse: Grid, grid: Grid) -> tuple[slice, slice, slice]:
+def _shown(codes: np.ndarray, depth: np.ndarray, skull: bool) -> np.ndarray:
+    """Voxels of the coarse grid that a latent volume keeps: the brain with a shell around it, or the head."""
+    shown = depth > -SHELL_MM
+    return shown | (codes != Tissue.OUTSIDE) if skull else shown
+
+
+def _box(shown: np.ndarray, coarse: Grid, grid: Grid) -> tuple[slice, slice, slice]:
     ratio = coarse.spacing_mm / grid.spacing_mm
     slices = []
-    for axis, where in enumerate(extent(depth > -SHELL_MM) or ()):
+    for axis, where in enumerate(extent(shown) or ()):
         n, m = grid.shape[axis], coarse.shape[axis]
         low = (where.start - (m - 1) / 2) * ratio + (n - 1) / 2
         high = (where.stop - 1 - (m - 1) / 2) * ratio + (n - 1) / 2
@@ -135,71 +165,18 @@ def _box(depth: np.ndarray, coarse: Grid, grid: Grid) -> tuple[slice, slice, sli
     return tuple(slices)  # type: ignore[return-value]
 
 
-def _mixture(
-    head: anatomies.Anatomy, mapped: np.ndarray, depth: np.ndarray, rng: np.random.Generator
-) -> surroundings.Mixture:
-    near = depth > -SHELL_MM
-    arrays = [np.zeros(depth.shape, np.uint8) for _ in range(3)]
+def _mixture(head: anatomies.Anatomy, mapped: np.ndarray, near: np.ndarray) -> surroundings.Mixture:
+    arrays = [np.zeros(near.shape, np.uint8) for _ in range(3)]
     for array, values in zip(arrays, mixed_codes(head, mapped[:, near]), strict=True):
         array[near] = values
-    mixture = surroundings.Mixture(*arrays)
-    if rng.random() < 0.5:
-        _widen_sulci(mixture, rng.uniform(-40, 110))
-    return mixture
+    return surroundings.Mixture(*arrays)
 
 
 def _widen_sulci(mixture: surroundings.Mixture, amount: float) -> None:
     """Moves the share of mixed cortex and fluid by ``amount`` 255ths towards fluid: atrophy of the cortex."""
+    if not amount:
+        return
     for cortex, fluid, sign in ((mixture.first, mixture.second, -1), (mixture.second, mixture.first, 1)):
         pair = (cortex == Tissue.CORTEX) & (fluid == Tissue.CSF)
         moved = mixture.share[pair].astype(np.float32) + sign * amount
         mixture.share[pair] = np.clip(moved, 0, 255).astype(np.uint8)
-
-
-def _lesion(
-    plan: glioma.Plan, growth: glioma.Growth, mixture: surroundings.Mixture, fine: np.ndarray,
-    box: tuple[slice, ...], coarse: Grid, grid: Grid, rng: np.random.Generator,
-) -> np.ndarray:  # fmt: skip
-    """Lesion fractions in 255ths on the fine box, uint8 [4,x,y,z]: the growth, moved with what it pushed."""
-    shape = fine.shape[1:]
-    axes = [
-        ((np.arange(s.start, s.stop, dtype=np.float32) - (n - 1) / 2) * grid.spacing_mm)
-        for s, n in zip(box, grid.shape, strict=True)
-    ]
-    radius = growth.radius_mm + ((plan.oedema_ml + plan.core_ml) * 240) ** (1 / 3) + 60
-    near = tuple(
-        slice(int(np.searchsorted(a, c - radius)), int(np.searchsorted(a, c + radius)))
-        for a, c in zip(axes, growth.centre_mm, strict=True)
-    )
-    position = [axes[i][near[i]].reshape([-1 if i == a else 1 for a in range(3)]) for i in range(3)]
-    index = np.stack([np.broadcast_to(p, fine[0][near].shape) for p in position])
-    index = (index - fine[(slice(7, 10), *near)]) / coarse.spacing_mm
-    index += (np.array(coarse.shape, np.float32).reshape(3, 1, 1, 1) - 1) / 2
-    core, oedema = sample(growth.core, index), sample(growth.oedema, index)
-    tight = extent(np.maximum(core, oedema) > -7) or tuple(slice(0, n) for n in core.shape)
-    position = [p[tuple(tight[a] if p.shape[a] > 1 else slice(None) for a in range(3))] for p in position]
-    final = tuple(slice(n.start + t.start, n.start + t.stop) for n, t in zip(near, tight, strict=True))
-    fractions = glioma.parts(plan, growth, core[tight], oedema[tight], position, grid.spacing_mm, rng)
-    fractions = _within_tissue(fractions, plan, mixture, final, fine[3][final])
-    whole = np.zeros((4, *shape), np.uint8)
-    # Rounded down, so that parts that fill a voxel never make more than the whole of it.
-    whole[(slice(None), *final)] = (255 * fractions).astype(np.uint8)
-    return whole
-
-
-def _within_tissue(
-    fractions: np.ndarray, plan: glioma.Plan, mixture: surroundings.Mixture, final: tuple[slice, ...],
-    depth: np.ndarray,
-) -> np.ndarray:  # fmt: skip
-    """Core only in the head and outside the ventricles; oedema fainter in grey matter, none in fluid."""
-    receptive = np.zeros(len(Tissue), np.float32)
-    receptive[Tissue.CORTEX : Tissue.CHOROID] = plan.grey_oedema
-    receptive[[Tissue.WHITE, Tissue.CEREBELLAR_WHITE, Tissue.BRAIN_STEM, Tissue.VENTRAL_DC]] = 1
-    receptive[[Tissue.THALAMUS, Tissue.PALLIDUM]] = (1 + plan.grey_oedema) / 2
-    solid = np.ones(len(Tissue), np.float32)
-    solid[[Tissue.OUTSIDE, Tissue.VENTRICLE, Tissue.DURA, Tissue.SKULL]] = 0
-    share = mixture.share[final].astype(np.float32) / 255
-    first, second = mixture.first[final], mixture.second[final]
-    core_room = (solid[first] * share + solid[second] * (1 - share)) * np.clip(0.5 + depth / 2, 0, 1)
-    oedema_room = receptive[first] * share + receptive[second] * (1 - share)
-    return fractions * np.stack([core_room, oedema_room, core_room, core_room])

@@ -83,11 +83,17 @@ def brain(
     if scanner.ragged_mm:
         ragged = (grain(depth.shape, 9.0, rng, 1) + 0.5 * grain(depth.shape, 4.0, rng, 1))[0]
         kept = (depth >= level + 8 * scanner.ragged_mm * ragged) & (depth > 0)
+    return kept & seen(scanner, coordinates)
+
+
+def seen(scanner: Scanner, coordinates: list[np.ndarray]) -> np.ndarray:
+    """What lies in the field of view: boolean, of a shape that broadcasts to [x,y,z]."""
+    inside = np.ones((1, 1, 1), bool)
     for axis, (low, high) in enumerate(scanner.view_limits):
-        seen = (coordinates[axis] >= low) & (coordinates[axis] <= high)
-        if not seen.all():
-            kept &= seen.reshape([-1 if a == axis else 1 for a in range(3)])
-    return kept
+        near = (coordinates[axis] >= low) & (coordinates[axis] <= high)
+        if not near.all():
+            inside = inside & near.reshape([-1 if a == axis else 1 for a in range(3)])
+    return inside
 
 
 def bias_field(scanner: Scanner, coordinates: list[np.ndarray]) -> np.ndarray:

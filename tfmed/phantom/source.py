@@ -10,10 +10,10 @@ import numpy as np
 
 from tfmed.errors import TfmedError
 from tfmed.phantom import contrast as contrasts
-from tfmed.phantom import moments
+from tfmed.phantom import kinds, moments
 from tfmed.phantom import scanner as scanners
-from tfmed.phantom.latent import CHANNELS, DEPTH, LESION, Latent, labels
-from tfmed.phantom.studies import GLIOMA_MODALITIES
+from tfmed.phantom.channels import CHANNELS, DEPTH
+from tfmed.phantom.latent import Latent, label_maker
 
 VIEWS = ("axial", "coronal", "sagittal")
 FORMAT = "tfmed-latent-1"
@@ -27,12 +27,13 @@ def save(latent: Latent, path: Path, patient: str) -> None:
     meta = {
         "format": FORMAT,
         "channels": CHANNELS,
-        "edition": "brats2015",
+        "kind": latent.kind,
+        "edition": next(iter(kinds.get(latent.kind).editions)),
         "patient": patient,
         "diagnosis": latent.diagnosis,
         "box": [[s.start, s.stop] for s in latent.box],
         "provenance": latent.provenance,
-        "volumes_ml": {str(v): round(int((marked == v).sum()) / 1000, 3) for v in range(1, 5)},
+        "volumes_ml": latent.volumes_ml(),
     }
     partial = path.with_name(f".{path.name}.part{os.getpid()}")
     with h5py.File(partial, "w") as file:
@@ -48,10 +49,15 @@ def save(latent: Latent, path: Path, patient: str) -> None:
 
 @dataclass(frozen=True)
 class LatentCase:
-    """One latent volume: what a slice sampler must know of it. ``shape``: (X, Y, Z) of the brain's box."""
+    """One latent volume: what a slice sampler must know of it. ``shape``: (X, Y, Z) of the brain's box.
+
+    ``edition``: what its labels mean, None where it has no lesion.
+    """
 
     id: str
     path: Path
+    kind: str
+    edition: str | None
     patient: str
     diagnosis: str
     shape: tuple[int, int, int]
@@ -59,23 +65,35 @@ class LatentCase:
     brain_slices: tuple[np.ndarray, np.ndarray, np.ndarray]
     provenance: dict[str, Any] = field(default_factory=dict)
 
+    def labels(self, channels: np.ndarray) -> np.ndarray:
+        """Labels of ``edition`` of channels uint8 [9, ...]; all 0 where there is no lesion."""
+        if self.edition is None:
+            return np.zeros(channels.shape[1:], np.uint8)
+        return label_maker(self.kind, self.edition)(channels)
+
 
 class LatentSource:
     """Slices of latent volumes, contrast and scanner drawn per call; a source for ``tfmed.pipeline``.
 
     path: a folder of ``*.h5`` latent volumes (or several folders, or files), in the order of their names.
-    random_share: how many modalities get a free contrast instead of a realistic one. TfmedError where nothing
-    is found or a file is something else.
+    modalities: those of the first volume's kind by default. random_share: how many modalities get a free
+    contrast instead of a realistic one. TfmedError where nothing is found, a file is something else, or
+    lesions of several kinds lie together, whose labels have no common meaning.
     """
 
-    edition = "brats2015"
-
     def __init__(
-        self, *paths: str | Path, modalities: tuple[str, ...] = GLIOMA_MODALITIES, random_share: float = 0.3
+        self, *paths: str | Path, modalities: tuple[str, ...] | None = None, random_share: float = 0.3
     ) -> None:
-        self.modalities = modalities
         self.random_share = random_share
         self.cases = [_case(file) for path in paths for file in _files(Path(path))]
+        editions = sorted({case.edition for case in self.cases if case.edition})
+        if len(editions) > 1:
+            raise TfmedError(
+                f"Latent volumes with labels of different meaning lie together: {', '.join(editions)}."
+                " One source draws from one kind of lesion, and from healthy heads."
+            )
+        self.edition: str | None = editions[0] if editions else None
+        self.modalities = modalities or kinds.get(self.cases[0].kind).modalities
         self._open: dict[tuple[int, int], Any] = {}
         self._samples: dict[int, moments.Sample] = {}
 
@@ -85,11 +103,13 @@ class LatentSource:
         """Slice ``index`` of a view (0 axial, 1 coronal, 2 sagittal) of the box.
 
         Returns the image [H,W,M] float32, normalised by the moments of the whole volume under the same
-        contrast and 0 outside the brain, and the labels [H,W] uint8 in BRATS 2015 values.
+        contrast and 0 outside the brain, and the labels [H,W] uint8 of ``edition``.
         """
         about = self.cases[case]
         axis = 2 - view
-        contrast = contrasts.draw(self.modalities, rng, self.random_share)
+        physics = kinds.get(about.kind).signals
+        lesion = physics(about.provenance, rng) if physics else None
+        contrast = contrasts.draw(self.modalities, rng, self.random_share, lesion)
         scanner = scanners.draw(len(self.modalities), rng)
         planes = self._planes(case, view)
         channels = np.expand_dims(planes[index], axis + 1)
@@ -104,7 +124,7 @@ class LatentSource:
         center, scale = moments.of(self._sample(case), contrast, scanner, rng)
         shape = (len(images), 1, 1, 1)
         images = np.where(kept, (images - center.reshape(shape)) / scale.reshape(shape), 0)
-        marked = np.where(kept, labels(channels[LESION:]), 0).astype(np.uint8)
+        marked = np.where(kept, about.labels(channels), 0).astype(np.uint8)
         image = np.moveaxis(images.squeeze(axis + 1), 0, -1)
         return np.ascontiguousarray(image, dtype=np.float32), marked.squeeze(axis)
 
@@ -161,7 +181,9 @@ def _case(path: Path) -> LatentCase:
             shape = tuple(b - a for a, b in meta["box"])
     except (OSError, KeyError, ValueError) as error:
         raise TfmedError(f"{path} is no latent volume of format {FORMAT}: {error}") from None
+    kind = meta["provenance"]["kind"]
+    edition = meta["edition"] if kinds.get(kind).parts else None
     return LatentCase(
-        path.stem, path, meta["patient"], meta["diagnosis"], shape, slices["lesion"], slices["brain"],
-        meta["provenance"],
+        path.stem, path, kind, edition, meta["patient"], meta["diagnosis"], shape, slices["lesion"],
+        slices["brain"], meta["provenance"],
     )  # fmt: skip

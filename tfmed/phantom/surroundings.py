@@ -98,12 +98,13 @@ class Mixture:
 
 def add(
     mixture: Mixture, plan: Plan, fields: np.ndarray, head_mm: np.ndarray, spacing_mm: float,
-    rng: np.random.Generator,
+    rng: np.random.Generator, skull: bool = False,
 ) -> np.ndarray:  # fmt: skip
     """Puts vessels, dura and choroid plexus into ``mixture``; returns the fraction of bright spots.
 
     ``fields``: the ``distances`` on the mixture's grid; ``head_mm`` [3,x,y,z]: positions in the head's own
-    frame, in which the midline is x = 0. The result is float32 [x,y,z] in 0..1.
+    frame, in which the midline is x = 0; ``skull``: the mixture has skull and scalp of its own, else bone is
+    put close around the brain. The result is float32 [x,y,z] in 0..1.
     """
     depth, ventricle, cerebellum, _ = fields
     shape = depth.shape
@@ -113,7 +114,11 @@ def add(
 
     patches, fine = rough(14), rough(4.5)
     tissue = (mixture.first > Tissue.CSF) & (mixture.first <= Tissue.CHOROID)
-    _add_covers(mixture, plan, fields, head_mm, tissue, patches)
+    open_space = member(mixture.first, FLUID) if skull else ~tissue
+    mixture.put(open_space & (depth < -1.5), Tissue.DURA)
+    if not skull:
+        mixture.put(open_space & (depth < -3.2 + 0.4 * patches), Tissue.SKULL)
+    _add_covers(mixture, plan, fields, head_mm, open_space, patches)
     tubes = np.exp(-(rough(11) ** 2 + rough(12) ** 2) / (2 * plan.vessel_width**2))
     in_white = member(mixture.first, WHITE)
     tubes *= np.where(in_white, 0.25, 1.0) * (depth > -2)
@@ -134,14 +139,11 @@ def _add_covers(
     plan: Plan,
     fields: np.ndarray,
     head_mm: np.ndarray,
-    tissue: np.ndarray,
+    open_space: np.ndarray,
     patches: np.ndarray,
 ) -> None:
     depth, _, cerebellum, cortex = fields
     lateral, y, z = np.abs(head_mm[0]), head_mm[1], head_mm[2]
-    open_space = ~tissue
-    mixture.put(open_space & (depth < -1.5), Tissue.DURA)
-    mixture.put(open_space & (depth < -3.2 + 0.4 * patches), Tissue.SKULL)
     fluid = member(mixture.first, FLUID)
     mixture.put(fluid & (lateral < 1.2) & (depth > 0) & (z > -5) & (y + z < 85), Tissue.DURA, 0.6)
     mixture.put(open_space & (cerebellum > -2.2) & (cortex > -2.2) & (depth > 0), Tissue.DURA, 0.5)
