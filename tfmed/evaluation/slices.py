@@ -1,0 +1,109 @@
+"""A model of slices over all slices of a study's three views, each stage of its answers scored."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfmed import geometry, tasks
+from tfmed.evaluation.stages import Found, Tally, add_slice
+from tfmed.inference import normalisation
+from tfmed.inference.graph import MARGIN, VIEW_AXES, bounding_box
+from tfmed.inference.working import WorkingVolume, working_volume
+from tfmed.study import Study
+
+BATCH = 8
+# Instances pasted at once: each is a whole slice of every class for a moment.
+PASTED = 16
+NEEDED = ("boxes", "scores", "classes", "masks", "stage2_boxes", "stage3_masks")
+
+
+def stage_scorer(model: Any) -> Callable[[Study], dict[str, Tally]]:
+    """A function from a study with labels to the tally of every class of the model's card, by name."""
+    task = tasks.get(model.card)
+    modalities = len(model.modalities)
+    signature = [
+        {
+            "image": tf.TensorSpec([None, None, None, modalities], tf.float32),
+            "present": tf.TensorSpec([None, modalities], tf.float32),
+        }
+    ]
+    run = tf.function(lambda inputs: model(inputs, training=False), input_signature=signature)
+
+    def score(study: Study) -> dict[str, Tally]:
+        tallies = {each["id"]: Tally() for each in task.classes}
+        for image, present, labels in _batches(study, tuple(model.modalities)):
+            outputs = {name: found.numpy() for name, found in run(_inputs(image, present)).items()}
+            found = _found(model, outputs, labels.shape[1:])
+            for each, slice_labels in zip(found, labels, strict=True):
+                if len(each.scores) or slice_labels.any():
+                    add_slice(tallies, each, task.targets(slice_labels, study.labels.edition))
+        return {each["name"]: tallies[each["id"]] for each in task.classes}
+
+    return score
+
+
+def _inputs(image: np.ndarray, present: np.ndarray) -> dict[str, tf.Tensor]:
+    return {"image": tf.constant(image), "present": tf.constant(present)}
+
+
+def _batches(
+    study: Study, modalities: tuple[str, ...]
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """(image [n, H, W, M], present [n, M], labels [n, H, W]) over the head, as the study function sees it."""
+    working = working_volume(study, modalities)
+    inside = normalisation.foreground(tf.constant(working.volume), tf.constant(working.present))
+    low, high = (corner.numpy() for corner in bounding_box(tf.reduce_any(inside, -1), MARGIN))
+    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    volume = normalisation.normalise(tf.constant(working.volume[box]), inside[box]).numpy()
+    labels = _labels(study, working)[box]
+    for axis in VIEW_AXES.values():
+        images, truth = np.moveaxis(volume, axis, 0), np.moveaxis(labels, axis, 0)
+        for first in range(0, len(images), BATCH):
+            image = images[first : first + BATCH]
+            yield image, np.repeat(working.present[None], len(image), 0), truth[first : first + BATCH]
+
+
+def _labels(study: Study, working: WorkingVolume) -> np.ndarray:
+    """The study's labels on the working grid."""
+    labels = study.labels.canonical()
+    shape = working.volume.shape[:3]
+    if tuple(n + 2 for n in labels.shape) == shape:
+        return np.pad(labels.array, 1)
+    return geometry.resample(labels.array, labels.affine, shape, working.affine, "nearest")
+
+
+def _found(model: Any, outputs: dict[str, np.ndarray], size: tuple[int, int]) -> list[Found]:
+    """Detections of every slice of a batch, with their masks in the slice."""
+    slices, rows = np.nonzero(outputs["scores"] > 0)
+    chosen = {name: outputs[name][slices, rows] for name in NEEDED}
+    masks = _pasted(model, chosen["boxes"], chosen["masks"], chosen["classes"], size)
+    early = _pasted(model, chosen["stage2_boxes"], chosen["stage3_masks"], chosen["classes"], size)
+    return [
+        Found(
+            chosen["scores"][mine], chosen["classes"][mine], chosen["boxes"][mine],
+            chosen["stage2_boxes"][mine], masks[mine], early[mine],
+        )
+        for mine in (slices == n for n in range(len(outputs["scores"])))
+    ]  # fmt: skip
+
+
+def _pasted(
+    model: Any, boxes: np.ndarray, masks: np.ndarray, classes: np.ndarray, size: tuple[int, int]
+) -> np.ndarray:
+    """Each detection alone in a slice, by the model's own decoding: bool [R, H, W]."""
+    pasted = np.zeros((len(boxes), *size), bool)
+    for first in range(0, len(boxes), PASTED):
+        part = slice(first, first + PASTED)
+        alone = {
+            "boxes": boxes[part, None],
+            "masks": masks[part, None],
+            "classes": classes[part, None],
+            "scores": np.ones((len(boxes[part]), 1), np.float32),
+        }
+        tensors = {name: tf.constant(values) for name, values in alone.items()}
+        regions = model.decode(tensors, *size)["regions"]
+        own = tf.gather(regions, tf.constant(classes[part] - 1), axis=-1, batch_dims=1)
+        pasted[part] = own.numpy() >= 0.5
+    return pasted
