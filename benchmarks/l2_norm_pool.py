@@ -1,11 +1,14 @@
 """Times L2-norm pooling against TensorFlow's pools, its stock-op composition, XLA, and PyTorch's LPPool2d.
 
-All contestants of a case run in turn, in one process, so that a ratio is the median over pairs that met the
-same machine. Wall time is what counts on an idle machine; the processor time of all threads stands beside it,
-since it still tells contestants apart where other processes take turns. PyTorch takes part if it can be
-imported. Writes a CSV with the hardware in its name.
+All contestants of a case run in one process, round by round, so that a ratio is the median over pairs that
+met the same machine. Every round has an order of its own: large results come from the kernel and go back to
+it, and whoever finds memory that the one before has left saves its page faults. Wall time is what counts on
+an idle machine; the processor time of all threads, in the program and in the kernel, stands beside it, since
+it still tells contestants apart where other processes take turns. PyTorch takes part if it can be imported.
+Writes a CSV with the hardware in its name.
 
     python benchmarks/l2_norm_pool.py --repeats 31 --out benchmarks/results
+    python benchmarks/l2_norm_pool.py --threads 1  # processor times without threads that wait for each other
 """
 
 import argparse
@@ -14,7 +17,9 @@ import gc
 import itertools
 import os
 import platform
+import random
 import re
+import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +30,8 @@ import tensorflow as tf
 
 from tfmed.ops import implementation, l2_norm_pool, native_available
 
+# OpenMP's threads would go on spinning on a core after PyTorch's turn, to the cost of whoever comes next.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 try:
     import torch
 except ImportError:
@@ -155,18 +162,57 @@ def torch_form(case: Case, x: tf.Tensor, backward: bool) -> Callable[[], object]
     return both if backward else only_forward
 
 
-def measure(calls: dict[str, Callable[[], object]], repeats: int) -> dict[str, np.ndarray]:
-    """Wall and processor seconds of every call, [2, repeats], the calls taking turns."""
+@dataclass(frozen=True)
+class Taken:
+    """Seconds of one call."""
+
+    wall: float
+    user: float
+    system: float
+
+    @property
+    def cpu(self) -> float:
+        return self.user + self.system
+
+
+def clock() -> Taken:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return Taken(time.perf_counter(), usage.ru_utime, usage.ru_stime)
+
+
+def measure(calls: dict[str, Callable[[], object]], repeats: int) -> dict[str, list[Taken]]:
+    """What every call took in every round; the order of a round is drawn anew each time."""
     for call in calls.values():
         call()
-    seconds = {name: np.zeros((2, repeats)) for name in calls}
-    for turn in range(repeats):
-        for name, call in calls.items():
-            start = np.array([time.perf_counter(), time.process_time()])
-            result = call()
-            seconds[name][:, turn] = np.array([time.perf_counter(), time.process_time()]) - start
+    taken: dict[str, list[Taken]] = {name: [] for name in calls}
+    rng = random.Random(0)
+    for _ in range(repeats):
+        for name in rng.sample(list(calls), len(calls)):
+            start = clock()
+            result = calls[name]()
+            stop = clock()
             del result
-    return seconds
+            taken[name].append(
+                Taken(stop.wall - start.wall, stop.user - start.user, stop.system - start.system)
+            )
+    return taken
+
+
+def compare(ours: list[Taken], theirs: list[Taken]) -> dict[str, object]:
+    """Columns of a contestant. Processor time is counted in ticks: only its mean over rounds says much."""
+
+    def mean(field: str, what: list[Taken]) -> float:
+        return float(np.mean([getattr(taken, field) for taken in what]))
+
+    ratios = [a.wall / b.wall for a, b in zip(ours, theirs, strict=True)]
+    return {
+        "median_ms": f"{np.median([taken.wall for taken in theirs]) * 1e3:.3f}",
+        "user_ms": f"{mean('user', theirs) * 1e3:.3f}",
+        "system_ms": f"{mean('system', theirs) * 1e3:.3f}",
+        "native_to_this": f"{np.median(ratios):.3f}",
+        "native_to_this_user": f"{mean('user', ours) / mean('user', theirs):.3f}",
+        "native_to_this_cpu": f"{mean('cpu', ours) / mean('cpu', theirs):.3f}",
+    }
 
 
 def traffic_bytes(case: Case, backward: bool) -> tuple[int, int, int]:
@@ -210,14 +256,16 @@ def rows(case: Case, repeats: int) -> list[dict[str, object]]:
     found = []
     for backward in (False, True):
         calls = contestants(case, backward)
-        seconds = measure(calls, repeats)
+        taken = measure(calls, repeats)
         x, y, moved = traffic_bytes(case, backward)
-        extra = extra_memory_bytes(calls["l2_norm_pool"])
-        copy = 2 * x / copy_seconds(x, repeats) / 1e9
-        for name, taken in seconds.items():
-            native = name == "l2_norm_pool"
-            wall, cpu = np.median(taken, axis=1)
-            ratio, cpu_ratio = np.median(seconds["l2_norm_pool"] / taken, axis=1)
+        wall = np.median([turn.wall for turn in taken["l2_norm_pool"]])
+        ours = {
+            "gb_per_s": f"{moved / wall / 1e9:.2f}",
+            "copy_gb_per_s": f"{2 * x / copy_seconds(x, repeats) / 1e9:.2f}",
+            "extra_mb": f"{extra_memory_bytes(calls['l2_norm_pool']) / 1e6:.1f}",
+            "output_and_gradient_mb": f"{(y + x * backward) / 1e6:.1f}",
+        }
+        for name, theirs in taken.items():
             found.append(
                 {
                     "shape": "x".join(map(str, case.shape)),
@@ -227,25 +275,19 @@ def rows(case: Case, repeats: int) -> list[dict[str, object]]:
                     "dtype": case.dtype,
                     "pass": "forward+backward" if backward else "forward",
                     "implementation": name,
-                    "median_ms": f"{wall * 1e3:.3f}",
-                    "cpu_ms": f"{cpu * 1e3:.3f}",
-                    "native_to_this": f"{ratio:.3f}",
-                    "native_to_this_cpu": f"{cpu_ratio:.3f}",
-                    "gb_per_s": f"{moved / wall / 1e9:.2f}" if native else "",
-                    "copy_gb_per_s": f"{copy:.2f}" if native else "",
-                    "extra_mb": f"{extra / 1e6:.1f}" if native else "",
-                    "output_and_gradient_mb": f"{(y + x * backward) / 1e6:.1f}" if native else "",
+                    **compare(taken["l2_norm_pool"], theirs),
+                    **(ours if name == "l2_norm_pool" else dict.fromkeys(ours, "")),
                 }
             )
     return found
 
 
-def hardware() -> str:
-    """The processor's name and cores as part of a file name."""
+def hardware(threads: int | None) -> str:
+    """The processor's name and cores, and the threads if limited, as part of a file name."""
     text = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     name = re.search(r"model name\s*:\s*(.+)", text)
     words = re.sub(r"[^a-z0-9]+", "_", (name[1] if name else platform.machine()).lower()).strip("_")
-    return f"{words}_{os.cpu_count()}_cores"
+    return f"{words}_{os.cpu_count()}_cores" + (f"_{threads}_threads" if threads else "")
 
 
 def main() -> None:
@@ -255,14 +297,16 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=31, help="turns of every contestant")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"), help="folder of the CSV")
     parser.add_argument("--case", type=int, action="append", help="only the case of this number, from 0")
+    parser.add_argument("--threads", type=int, help="threads of an op; all cores if not given")
     arguments = parser.parse_args()
     if not native_available():
         raise SystemExit("The native op is not available; `tfmed doctor` says why.")
+    tf.config.threading.set_intra_op_parallelism_threads(arguments.threads or 0)
     if torch is not None:
-        torch.set_num_threads(os.cpu_count() or 1)
+        torch.set_num_threads(arguments.threads or os.cpu_count() or 1)
     chosen = [CASES[i] for i in arguments.case] if arguments.case else CASES
     arguments.out.mkdir(parents=True, exist_ok=True)
-    target = arguments.out / f"l2_norm_pool_{hardware()}.csv"
+    target = arguments.out / f"l2_norm_pool_{hardware(arguments.threads)}.csv"
     table: list[dict[str, object]] = []
     for case in chosen:
         found = rows(case, arguments.repeats)

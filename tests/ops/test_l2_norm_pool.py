@@ -207,6 +207,18 @@ def test_float32_neither_overflows_nor_vanishes(value: float, channels: int) -> 
     np.testing.assert_allclose(dx, 0.5, rtol=1e-6)
 
 
+@pytest.mark.parametrize("window", [2, 3, 5])
+def test_channels_of_any_magnitude_are_right_side_by_side(window: int) -> None:
+    pool = Pool((1, 7, 7, 39), (window, window), (2, 2), "SAME", "rms")
+    x = np.random.default_rng(0).normal(size=pool.shape) * 10.0 ** np.arange(-19, 20)
+    x[..., 3::7] = 0
+    x[0, 3, 3, 20], x[0, 3, 3, 26] = np.nan, np.inf
+    y, _ = run(pool, x.astype(np.float32), upstream(pool))
+    np.testing.assert_allclose(y, pool.norm(x.astype(np.float32)), rtol=1e-6)
+    assert np.isnan(y[..., 20]).any()
+    assert np.isinf(y[..., 26]).any()
+
+
 @pytest.mark.parametrize("shape", [(0, 4, 4, 3), (2, 4, 4, 0)])
 def test_empty_tensors_work(shape: tuple[int, ...]) -> None:
     pool = Pool(shape, (2, 2), (2, 2), "VALID", "sum")
@@ -329,7 +341,7 @@ SELF_CHECK = """
 import numpy as np, tensorflow as tf
 from tfmed.ops import implementation, l2_norm_pool, native
 assert native.instruction_set() == "baseline", native.instruction_set()
-for shape in [(2, 9, 7, 37), (1, 9, 7, 3)]:
+for shape in [(2, 9, 7, 37), (1, 9, 7, 3), (1, 9, 7, 130)]:
     for dtype in ("float16", "bfloat16", "float32", "float64"):
         x = tf.cast(np.random.default_rng(0).normal(size=shape), dtype)
         found = []
@@ -343,6 +355,6 @@ for shape in [(2, 9, 7, 37), (1, 9, 7, 3)]:
 """
 
 
-def test_the_baseline_instruction_set_computes_the_same() -> None:
-    forced = {**os.environ, "TFMED_OPS_ISA": "baseline"}
+def test_the_baseline_instruction_set_computes_the_same_on_more_threads_than_rows() -> None:
+    forced = {**os.environ, "TFMED_OPS_ISA": "baseline", "TF_NUM_INTRAOP_THREADS": "4"}
     subprocess.run([sys.executable, "-c", SELF_CHECK], env=forced, check=True)

@@ -68,7 +68,8 @@ const char* BestInstructionSet() { return Best().name; }
 
 // Two buffers that fit the cache, or two of one window's columns where these are larger.
 int64_t ScratchBytes(const Geometry& geometry) {
-  const int64_t run = geometry.channels < geometry.channel_block ? geometry.channels : geometry.channel_block;
+  const int64_t most = 2 * geometry.channel_block;  // with the rest of a row
+  const int64_t run = geometry.channels < most ? geometry.channels : most;
   const int64_t window = (geometry.width.window + geometry.width.stride + 2) * run * 8;
   return 2 * (kBufferBytes + window);
 }

@@ -39,11 +39,11 @@ struct Axis {
 struct Geometry {
   int64_t batch = 0;
   int64_t channels = 1;
-  int64_t channel_block = 1;  // channels that one unit of work handles
+  int64_t channel_block = 1;  // channels that one unit of work handles; the last of a row also takes the rest
   Axis depth, height, width;
   bool mean = false;  // divide by the number of inputs that a window holds
 
-  TFMED_INLINE int64_t ChannelBlocks() const { return (channels + channel_block - 1) / channel_block; }
+  TFMED_INLINE int64_t ChannelBlocks() const { return channels < channel_block ? 1 : channels / channel_block; }
 };
 
 }  // namespace tfmed

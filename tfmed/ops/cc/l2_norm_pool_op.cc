@@ -9,6 +9,7 @@
 #ifdef TFMED_CUDA
 #include "pool_cuda.h"
 #endif
+#include "huge_pages.h"
 #include "pool_rows.h"
 #include "pool_shape.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
@@ -188,6 +189,8 @@ struct Cpu {
     struct Free {
       void operator()(void* memory) const { ::operator delete(memory, std::align_val_t(64)); }
     };
+    Tensor* const output = context->mutable_output(0);
+    PreferHugePages(output->data(), output->TotalBytes());
     const size_t bytes = ScratchBytes(g);
     const auto shard = [bytes, &work](int64_t begin, int64_t end) {
       const std::unique_ptr<void, Free> scratch(::operator new(bytes, std::align_val_t(64)));

@@ -22,19 +22,26 @@ constexpr int kRegisterBytes = 16;
 #endif
 
 // What elements of type T are summed in. A float32 goes into float64: none of its squares overflows or vanishes
-// there, and no window is too long for the rounding to matter. Half types are summed in float32.
+// there, and no window is too long for the rounding to matter. Half types are summed in float32. A Part is what
+// few elements, kPart at most, may be summed in first: float32 for float32, which takes half the instructions.
 template <typename T>
 struct Wide {
   using Sum = float;
+  using Part = float;
 };
 template <>
 struct Wide<float> {
   using Sum = double;
+  using Part = float;
 };
 template <>
 struct Wide<double> {
   using Sum = double;
+  using Part = double;
 };
+
+// Each addition of squares adds half a step, 2^-24, of relative error at most, and a root halves it.
+constexpr int64_t kPart = 16;
 
 // One register of sums, and vectors with as many lanes of what is stored or converted.
 template <typename S>
@@ -51,6 +58,12 @@ using Sums = typename Vector<typename Wide<T>::Sum>::Sums;
 
 template <typename T>
 constexpr int kLanes = Vector<typename Wide<T>::Sum>::kLanes;
+
+template <typename T>
+using Parts = typename Vector<typename Wide<T>::Part>::Sums;
+
+template <typename T>
+constexpr int kPartLanes = Vector<typename Wide<T>::Part>::kLanes;
 
 template <typename V, typename T>
 TFMED_INLINE V LoadBits(const T* from) {
@@ -131,30 +144,76 @@ TFMED_INLINE Sums<Half> SquareRoot(Sums<Half> value) {
   return value;
 }
 
-// Stores the roots of n vectors of sums.
-template <int n, typename T>
-TFMED_INLINE void StoreRoots(const Sums<T> (&sums)[n], T* to) {
-  for (int v = 0; v < n; ++v) Store(SquareRoot(sums[v]), to + v * kLanes<T>);
+// Whether elements of type T are added up in parts that are narrower than their sums: float32 in float32.
+template <typename T>
+constexpr bool kNarrowParts = sizeof(typename Wide<T>::Part) < sizeof(typename Wide<T>::Sum);
+
+template <typename T>
+TFMED_INLINE Parts<T> LoadParts(const T* from) {
+  if constexpr (kNarrowParts<T>) {
+    return LoadBits<Parts<T>>(from);
+  } else {
+    return Load(from);
+  }
 }
 
-#if defined(__AVX2__) && !defined(__AVX512F__)
-// Roots of float64 take four times as long as those of float32, which do if no sum is out of range.
-template <int n>
-TFMED_INLINE void StoreRoots(const Sums<float> (&sums)[n], float* to) {
-  for (int v = 0; v + 1 < n; v += 2, to += 8) {
-    const __m256 narrow = _mm256_set_m128(_mm256_cvtpd_ps(sums[v + 1]), _mm256_cvtpd_ps(sums[v]));
-    const __m256 low = _mm256_cmp_ps(narrow, _mm256_set1_ps(0x1p-120f), _CMP_GE_OQ);
-    const __m256 high = _mm256_cmp_ps(narrow, _mm256_set1_ps(0x1p120f), _CMP_LE_OQ);
-    if (__builtin_expect(_mm256_movemask_ps(_mm256_and_ps(low, high)) == 0xff, 1)) {
-      _mm256_storeu_ps(to, _mm256_sqrt_ps(narrow));
-    } else {
-      Store(SquareRoot(sums[v]), to);
-      Store(SquareRoot(sums[v + 1]), to + 4);
-    }
+template <typename T>
+TFMED_INLINE void StoreParts(Parts<T> value, T* to) {
+  if constexpr (kNarrowParts<T>) {
+    StoreBits(value, to);
+  } else {
+    Store(value, to);
   }
-  if (n % 2 == 1) Store(SquareRoot(sums[n - 1]), to);
 }
+
+// sums_i (+)= part_i.
+template <bool kFirst, typename T>
+TFMED_INLINE void Fold(Parts<T> part, typename Wide<T>::Sum* sums) {
+  typename Wide<T>::Part held[kPartLanes<T>];
+  StoreBits(part, held);
+  for (int i = 0; i < kPartLanes<T>; i += kLanes<T>) {
+    Sums<T> value;
+    if constexpr (kNarrowParts<T>) {
+      value = Load(held + i);
+    } else {
+      value = part;
+    }
+    StoreBits(kFirst ? value : LoadBits<Sums<T>>(sums + i) + value, sums + i);
+  }
+}
+
+// The sums as a vector of parts.
+template <typename T>
+TFMED_INLINE Parts<T> Unfold(const typename Wide<T>::Sum* sums) {
+  if constexpr (kNarrowParts<T>) {
+    typename Wide<T>::Part held[kPartLanes<T>];
+    for (int i = 0; i < kPartLanes<T>; i += kLanes<T>) Store(LoadBits<Sums<T>>(sums + i), held + i);
+    return LoadBits<Parts<T>>(held);
+  } else {
+    return LoadBits<Parts<T>>(sums);
+  }
+}
+
+using Words = Vector<float>::Words;
+
+// Whether every lane, all ones or all zeros, is all ones.
+TFMED_INLINE bool AllTrue(Words lanes) {
+#if defined(__AVX512F__)
+  return _mm512_movepi32_mask(Cast<__m512i>(lanes)) == 0xffff;
+#elif defined(__AVX2__)
+  return _mm256_movemask_ps(Cast<__m256>(lanes)) == 0xff;
+#else
+  uint32_t all = lanes[0];
+  for (int i = 1; i < kLanes<Half>; ++i) all &= lanes[i];
+  return all != 0;
 #endif
+}
+
+// The lanes where a float32 sum of squares can be trusted: no square can have overflowed, nor lost digits that
+// matter below the normal range, or all that was added is 0; `seen` holds the bits of it.
+TFMED_INLINE Words Trusted(Vector<float>::Sums sum, Words seen) {
+  return Cast<Words>((sum >= 0x1p-70f) & (sum <= 0x1p120f)) | Cast<Words>((seen << 1) == 0);
+}
 
 }  // namespace tfmed
 

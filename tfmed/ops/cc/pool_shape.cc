@@ -101,7 +101,7 @@ absl::Status PoolAttributes::Layout(absl::Span<const int64_t> input, int threads
   const int64_t wanted = rows > 0 ? std::max<int64_t>(1, 4 * threads / rows) : 1;
   const int64_t lines = std::max<int64_t>(1, geometry->channels / kLine);
   const int64_t blocks = threads > 1 ? std::min(wanted, lines) : 1;
-  geometry->channel_block = std::max<int64_t>(1, (geometry->channels / blocks + kLine - 1) / kLine * kLine);
+  geometry->channel_block = std::max<int64_t>(1, geometry->channels / blocks / kLine) * kLine;
   return absl::OkStatus();
 }
 
