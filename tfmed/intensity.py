@@ -16,8 +16,8 @@ def background(array: np.ndarray) -> float:
     Element n // 2 of the n values, edges counted once for each face that they belong to. Unlike an averaged
     median it is a value that occurs, so a constant background is found exactly, whatever its value.
     """
-    faces = [face.ravel() for axis in range(3) for face in (array.take(0, axis), array.take(-1, axis))]
-    values = np.concatenate(faces)
+    x, y, z = array[[0, -1]], array[:, [0, -1]], array[:, :, [0, -1]]
+    values = np.concatenate([faces.ravel() for faces in (x, y, z)])
     return float(np.partition(values, values.size // 2)[values.size // 2])
 
 

@@ -5,22 +5,20 @@ Three signs, each of which turns round when the two names that it compares are e
 - Fluid fills little of the head and is by far the brightest tissue in T2, the darkest in T1 and FLAIR, so the
   intensities of T2 are skewed to the bright side of those of the others.
 - Grey matter is brighter than white in T2 and FLAIR, darker in T1, and lesions are bright in the first two;
-  so FLAIR
-  goes with T2 more than T1 does.
+  so FLAIR goes with T2 more than T1 does.
 - Contrast medium brightens vessels and some lesions, so the difference of T1 with and without is skewed to
-  the
-  bright side of T1 with contrast.
+  the bright side of T1 with contrast.
 """
 
 from itertools import combinations
 
 import numpy as np
 
-from tfmed.intensity import foreground, moments
+from tfmed.intensity import background, moments
 from tfmed.study import Study
 
-# Every so many voxels of the head are looked at; the signs are those of millions of voxels.
-STRIDE = 5
+# Of larger grids every so many voxels along each axis are looked at: the signs are those of millions.
+MOST_VOXELS = 200_000
 # A sign must be this clear before it counts against the names (in units of skewness or correlation).
 CLEAR = 0.1
 CLIP = 6.0
@@ -44,9 +42,15 @@ def contradictions(study: Study) -> list[str]:
 
 def _values(study: Study, names: list[str]) -> dict[str, np.ndarray]:
     """Of each modality the normalised, clipped intensities [n] of the same voxels of the head."""
-    arrays = {name: study.images[name].array.ravel()[::STRIDE] for name in names}
-    inside = [foreground(study.images[name].array).ravel()[::STRIDE] for name in names]
-    head = np.logical_and.reduce(inside) if inside else np.zeros(0, bool)
+    step = max(1, round((np.prod(study.shape) / MOST_VOXELS) ** (1 / 3)))
+    some = (slice(None, None, step),) * 3
+    arrays = {name: study.images[name].array[some] for name in names}
+    if study.mask is not None:
+        head = study.mask.array[some] != 0
+    else:
+        head = np.ones(study.reference.array[some].shape, bool)
+        for name, array in arrays.items():
+            head &= array != background(study.images[name].array)
     result = {}
     for name, array in arrays.items():
         center, scale = moments(array, head)

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from tfmed.tools._warnings import plain_warnings
+
 
 @click.command(
     epilog="""\b
@@ -39,7 +41,8 @@ def command(
     from tfmed import datasets, pipeline
 
     cases = datasets.scan(root, dataset)
-    summary = _summary(pipeline.prepare(cases, store, workers, modalities or None, resample))
+    with plain_warnings():
+        summary = _summary(pipeline.prepare(cases, store, workers, modalities or None, resample))
     click.echo(json.dumps(summary, indent=2) if as_json else _sentence(summary))
 
 

@@ -2,15 +2,13 @@
 
 import json
 import sys
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
 from tfmed.errors import TfmedError
+from tfmed.tools._warnings import plain_warnings
 
 EPILOG = """\b
 Examples:
@@ -56,7 +54,7 @@ def command(
     if (study is None) == (not images) or (every and study is None):
         raise TfmedError("Name either the folder of a study, or files by --image MODALITY=FILE.")
     chosen = tuple(modalities.split(",")) if modalities else None
-    with _plain_warnings():
+    with plain_warnings():
         if every:
             _predict_archive(name, study, out, dataset, weights, variant, chosen, as_json, options)
         else:
@@ -143,12 +141,3 @@ def _by_modality(images: tuple[str, ...]) -> dict[str, Path]:
 def _next(steps: Any, what: str) -> None:
     steps.update()
     steps.set_description(what)
-
-
-@contextmanager
-def _plain_warnings() -> Iterator[None]:
-    """Warnings as one line each, without the line of code that gave them."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = lambda message, *_: click.echo(f"tfmed: warning: {message}", err=True)
-        yield

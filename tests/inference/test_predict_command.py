@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 
 from tests.inference import zoo_entry
 from tests.inference.heads import make_study
+from tests.test_modality_guard import head, swapped
 from tfmed import io
 from tfmed.errors import TfmedError
 from tfmed.tools import cli
@@ -109,3 +110,21 @@ def test_options_that_cannot_be_met_name_the_known_ones(
     done = run(name, root / "HGG" / "brats_2013_pat0001_1", "-o", tmp_path / "out", *options)
     assert isinstance(done.exception, TfmedError) and sentence in str(done.exception)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("exchanged", [False, True])
+def test_images_that_contradict_their_names_are_warned_of_and_predicted(
+    name: str, exchanged: bool, tmp_path: Path
+) -> None:
+    study = swapped(head(0), "flair", "t2") if exchanged else head(0)
+    for modality, volume in study.images.items():
+        io.save(volume, tmp_path / f"{modality}.nii.gz")
+    images = [f"--image={modality}={tmp_path}/{modality}.nii.gz" for modality in study.modalities]
+    done = run(name, *images, "-o", tmp_path / "out", "--json")
+    assert done.exit_code == 0, done.output
+    said = json.loads(done.stdout)["warnings"]
+    assert bool(said) == exchanged
+    assert [f"tfmed: warning: {line}" for line in said] == done.stderr.splitlines()
+    assert not exchanged or "flair and t2 may be exchanged, fluid is brighter in flair than in t2" in said[0]
+    one = run(name, *images, "-o", tmp_path / "one", "--json", "--modalities", "flair")
+    assert json.loads(one.stdout)["warnings"] == []

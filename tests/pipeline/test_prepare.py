@@ -161,6 +161,24 @@ def test_one_bad_case_is_named_and_does_not_stop_the_others(tmp_path: Path) -> N
     assert sorted(path.name for path in (tmp_path / "store").iterdir()) == ["a.h5"]
 
 
+def test_images_that_contradict_their_names_are_warned_of_from_any_process(tmp_path: Path) -> None:
+    from tests.test_modality_guard import head, swapped
+    from tfmed import io
+
+    cases = []
+    for name, study in (("right", head(0)), ("wrong", swapped(head(1), "t1", "t2"))):
+        case = write(tmp_path / name, name, labels=None, edition=None)
+        for modality, path in case.modalities.items():
+            io.save(study.images[modality], path)
+        cases.append(case)
+    with pytest.warns(UserWarning) as told:
+        store = prepare(cases, tmp_path / "store", workers=2)
+    said = [str(warning.message) for warning in told]
+    assert all(line.startswith("study wrong: ") for line in said)
+    assert any("t1 and t2 may be exchanged" in line for line in said)
+    assert [case.id for case in store.cases] == ["right", "wrong"]
+
+
 def test_a_modality_without_contrast_is_refused(tmp_path: Path) -> None:
     from tfmed import io
     from tfmed.study import Volume

@@ -84,6 +84,7 @@ def finish(
         modalities=working.modalities,
         model=card["name"],
         rules=rules,
+        warnings=working.warnings,
     )
 
 

@@ -35,6 +35,7 @@ class Result:
 
     labels: values of `rules.edition` on the study's own grid. instances: the lesion's id at every voxel.
     lesions: by falling volume. modalities: those that were read. model: the name on the model's card.
+    warnings: what makes the study doubtful, a sentence each.
     """
 
     study: Study
@@ -44,6 +45,7 @@ class Result:
     modalities: tuple[str, ...]
     model: str
     rules: Rules = field(repr=False)
+    warnings: tuple[str, ...] = ()
 
     def as_dict(self, edition: str | None = None) -> dict[str, Any]:
         """The content of instances.json (`instances.schema.json`); `edition` is that of the label map."""
@@ -59,6 +61,7 @@ class Result:
                 if edition in region.values
             },
             "lesions": [lesion.as_dict() for lesion in self.lesions],
+            "warnings": list(self.warnings),
         }
 
     def table(self) -> str:

@@ -2,12 +2,13 @@
 
 import warnings
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tfmed import geometry, intensity
 from tfmed.errors import TfmedError
+from tfmed.modality_guard import contradictions
 from tfmed.study import Study, Volume
 
 # A grid whose spacing is this close to 1 mm is taken as it is: resampling would cost more than it gives.
@@ -25,6 +26,7 @@ class WorkingVolume:
     present: float32 [M]. modalities: names of those that are present.
     affine: of the working grid, index to world mm.
     shape, own_affine: the study's own grid.
+    warnings: what makes the study doubtful, a sentence each.
     """
 
     volume: np.ndarray
@@ -33,6 +35,7 @@ class WorkingVolume:
     affine: np.ndarray
     shape: geometry.Shape
     own_affine: np.ndarray
+    warnings: tuple[str, ...] = ()
 
     def restore(self, array: np.ndarray) -> np.ndarray:
         """Labels [X, Y, Z] of the working grid on the study's own grid; nearest where spacings differ."""
@@ -55,6 +58,8 @@ def working_volume(
         modalities: of the model, in its order; those that the study lacks become 0 with `present` 0.
         use: those that may be read; all by default.
 
+    Warns of heads that aren't skull-stripped and of images that contradict their modalities' names.
+
     Raises:
         TfmedError: the study has none of the modalities, or one of them holds nothing but background.
     """
@@ -64,15 +69,19 @@ def working_volume(
             f"Study {study.case_id} has none of the modalities that the model reads. "
             f"Received: {', '.join(study.modalities)}. Known: {', '.join(modalities)}."
         )
-    channels = {name: _channel(study, name) for name in used}
+    doubts: list[str] = []
+    channels = {name: _channel(study, name, doubts) for name in used}
+    doubts += contradictions(replace(study, images={name: study.images[name] for name in used}))
+    for doubt in doubts:
+        warnings.warn(doubt, stacklevel=2)
     first = next(iter(channels.values()))
     empty = np.zeros(first.shape, np.float32)
     stacked = np.stack([channels[name].array if name in channels else empty for name in modalities], -1)
     present = np.array([name in channels for name in modalities], np.float32)
-    return WorkingVolume(stacked, present, used, first.affine, study.shape, study.affine)
+    return WorkingVolume(stacked, present, used, first.affine, study.shape, study.affine, tuple(doubts))
 
 
-def _channel(study: Study, name: str) -> Volume:
+def _channel(study: Study, name: str, doubts: list[str]) -> Volume:
     """One modality on the working grid, padded, its outside set to a value below all others."""
     image = study.images[name].canonical()
     mask = study.mask.canonical().array if study.mask is not None else None
@@ -81,7 +90,7 @@ def _channel(study: Study, name: str) -> Volume:
     affine = image.affine
     if not _is_working_grid(image):
         values, inside, affine = _resampled(values, inside, affine)
-    _check_foreground(study, name, inside, affine)
+    doubts += _check_foreground(study, name, inside, affine)
     lowest = np.float32(values[inside].min())
     outside = lowest - abs(lowest) - np.float32(1)
     padded = np.pad(np.where(inside, values, outside), 1, constant_values=outside)
@@ -107,18 +116,19 @@ def _resampled(
     return np.divide(sums, share, out=sums, where=kept), kept, target
 
 
-def _check_foreground(study: Study, name: str, inside: np.ndarray, affine: np.ndarray) -> None:
+def _check_foreground(study: Study, name: str, inside: np.ndarray, affine: np.ndarray) -> list[str]:
+    """A sentence where the foreground is larger than a brain; TfmedError where there is none."""
     if not inside.any():
         one_value = f"one value only ({study.images[name].array.flat[0]})"
         found = one_value if study.mask is None else "no voxel inside the mask"
         raise TfmedError(f"Study {study.case_id}: {name} holds {found}; an image of a head is needed.")
     volume_ml = inside.sum() * geometry.voxel_volume_mm3(affine) / 1000
-    if study.mask is None and volume_ml > BRAIN_ML:
-        warnings.warn(
-            f"Study {study.case_id}: the foreground of {name} holds {volume_ml:.0f} ml, more than a brain; "
-            "the model expects skull-stripped images, or a brain mask beside them.",
-            stacklevel=2,
-        )
+    if study.mask is not None or volume_ml <= BRAIN_ML:
+        return []
+    return [
+        f"Study {study.case_id}: the foreground of {name} holds {volume_ml:.0f} ml, more than a brain; "
+        "the model expects skull-stripped images, or a brain mask beside them."
+    ]
 
 
 def _moved(affine: np.ndarray, voxels: int) -> np.ndarray:

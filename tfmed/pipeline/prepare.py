@@ -2,8 +2,10 @@
 
 import multiprocessing
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from functools import partial, reduce
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import numpy as np
 from tfmed import intensity
 from tfmed.datasets import Case
 from tfmed.errors import TfmedError
+from tfmed.modality_guard import contradictions
 from tfmed.pipeline.source import slices_with
 from tfmed.pipeline.store import Store, case_path, read_facts, write_case
 from tfmed.progress import bar
@@ -21,6 +24,14 @@ from tfmed.study import LabelMap, Study, Volume
 USUAL_ORDER = ("flair", "t1", "t1c", "t2")
 LEAST_BRAIN = 0.02
 FLOAT16_MOST = 60000.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of preparing a case: why it failed, in one sentence, or None, and what is doubtful about it."""
+
+    failure: str | None
+    doubts: tuple[str, ...]
 
 
 def prepare(
@@ -37,15 +48,18 @@ def prepare(
     ``resample`` allows to bring modalities of one case onto one grid. A case whose file is there already is
     done again only if a source file (size or time) or one of these settings has changed, so that an
     interrupted run goes on where it stopped. A case that fails does not stop the others: TfmedError names all
-    that failed once the rest is written.
+    that failed once the rest is written. Warns of cases whose images contradict their modalities' names, or
+    hold voxels that are no numbers.
     """
     store = Path(path)
     settings = {"modalities": list(modalities or all_modalities(cases)), "resample": resample}
     store.mkdir(parents=True, exist_ok=True)
     due = [case for case in cases if not is_done(case, store, settings)]
     work = partial(_attempt, store=store, settings=settings)
-    outcomes = bar(_each(work, due, workers or os.cpu_count() or 1), len(due), "prepare", "case")
-    failures = sorted(failure for failure in outcomes if failure)
+    outcomes = list(bar(_each(work, due, workers or os.cpu_count() or 1), len(due), "prepare", "case"))
+    for doubt in sorted(doubt for outcome in outcomes for doubt in outcome.doubts):
+        warnings.warn(doubt, stacklevel=2)
+    failures = sorted(outcome.failure for outcome in outcomes if outcome.failure)
     if failures:
         raise TfmedError(
             f"{len(failures)} of {len(cases)} cases could not be prepared: {'; '.join(failures)}"
@@ -108,7 +122,7 @@ def arrays(study: Study, modalities: Sequence[str]) -> tuple[np.ndarray, np.ndar
     return image, labels, facts
 
 
-def _each(work: Any, cases: Sequence[Case], workers: int) -> Iterator[str | None]:
+def _each(work: Any, cases: Sequence[Case], workers: int) -> Iterator[Outcome]:
     if min(workers, len(cases)) <= 1:
         yield from map(work, cases)
         return
@@ -122,22 +136,28 @@ def _each(work: Any, cases: Sequence[Case], workers: int) -> Iterator[str | None
             pool.shutdown(cancel_futures=True)
 
 
-def _attempt(case: Case, store: Path, settings: dict[str, Any]) -> str | None:
-    """Prepare one case; what went wrong in one sentence, or None."""
-    try:
-        # Read before the files are: one that changes meanwhile is done again the next time.
-        made_of = _made_of(case, settings)
-        study = case.load(resample=settings["resample"])
-        image, labels, facts = arrays(study, settings["modalities"])
-        identity = {
-            name: getattr(case, name) for name in ("id", "patient", "timepoint", "diagnosis", "dataset")
-        }
-        edition = study.labels.edition if study.labels is not None else None
-        facts |= identity | {"edition": edition, "modalities": settings["modalities"], "made_of": made_of}
-        write_case(case_path(store, case.id), image, labels, facts)
-    except (TfmedError, OSError) as error:
-        return f"{case.id}: {error}"
-    return None
+def _attempt(case: Case, store: Path, settings: dict[str, Any]) -> Outcome:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", UserWarning)
+        failure = None
+        try:
+            _prepare_case(case, store, settings)
+        except (TfmedError, OSError) as error:
+            failure = f"{case.id}: {error}"
+    return Outcome(failure, tuple(str(warning.message) for warning in told))
+
+
+def _prepare_case(case: Case, store: Path, settings: dict[str, Any]) -> None:
+    # Read before the files are: one that changes meanwhile is done again the next time.
+    made_of = _made_of(case, settings)
+    study = case.load(resample=settings["resample"])
+    for doubt in contradictions(study):
+        warnings.warn(doubt, stacklevel=1)
+    image, labels, facts = arrays(study, settings["modalities"])
+    identity = {name: getattr(case, name) for name in ("id", "patient", "timepoint", "diagnosis", "dataset")}
+    edition = study.labels.edition if study.labels is not None else None
+    facts |= identity | {"edition": edition, "modalities": settings["modalities"], "made_of": made_of}
+    write_case(case_path(store, case.id), image, labels, facts)
 
 
 def _made_of(case: Case, settings: dict[str, Any]) -> dict[str, Any]:
@@ -153,8 +173,7 @@ def _grid(volume: Volume) -> Volume:
 def _foreground(study: Study, name: str) -> np.ndarray:
     """Boolean [x, y, z] on the final grid, found in the voxels as they were acquired."""
     volume = study.images[name]
-    # Axes reversed: files have the first axis fastest, and faces are cheap to take in memory order.
-    mask = intensity.foreground(volume.array.T, None if study.mask is None else study.mask.array.T).T
+    mask = intensity.foreground(volume.array, None if study.mask is None else study.mask.array)
     return _grid(LabelMap(mask, volume.affine)).array
 
 
