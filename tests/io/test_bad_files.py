@@ -99,11 +99,12 @@ def test_sizes_larger_than_the_compressed_voxels_are_noticed(tmp_path: Path) -> 
     refused(edited(saved(tmp_path / "a.nrrd"), "sizes: 3 4 5", "sizes: 3 4 6"), "can't be read")
 
 
-def test_bad_voxels_are_counted_and_taken_as_zero_and_refused_for_labels(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr", ".hdr"])
+def test_bad_voxels_are_counted_and_taken_as_zero_and_refused_for_labels(tmp_path: Path, ending: str) -> None:
     array = np.ones((3, 4, 5), np.float32)
     array[0, 0, :3] = (np.nan, np.inf, -np.inf)
-    path = saved(tmp_path / "a.nii.gz", array)
-    with pytest.warns(UserWarning, match=r"a\.nii\.gz: 3 of 60 voxels are NaN or infinite"):
+    path = saved(tmp_path / f"a{ending}", array)
+    with pytest.warns(UserWarning, match=rf"a\{ending}: 3 of 60 voxels are NaN or infinite"):
         volume = io.load(path)
     assert volume.array[0, 0].tolist() == [0, 0, 0, 1, 1]
     with pytest.raises(TfmedError, match="3 of 60 voxels are NaN or infinite, which a label map can't have"):
@@ -145,36 +146,80 @@ def test_singular_affines(tmp_path: Path) -> None:
     )
 
 
+def analyze_of_type(path: Path, code: int, bits: int) -> Path:
+    """An Analyze pair of 3x4x5 voxels of a data type that nibabel doesn't write."""
+    header = nibabel.AnalyzeHeader()
+    header["dim"][:5], header["pixdim"][1:4] = (3, 3, 4, 5, 1), 1
+    header["datatype"], header["bitpix"] = code, bits
+    path.write_bytes(header.binaryblock)
+    path.with_suffix(".img").write_bytes(bytes(60 * bits // 8))
+    return path
+
+
 def test_colours_and_complex_numbers(tmp_path: Path) -> None:
     colours = np.zeros((3, 4, 5), np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")]))
     refused(nifti(tmp_path / "a.nii", colours), "colours or vectors, a scalar image is needed")
+    refused(analyze_of_type(tmp_path / "a.hdr", 128, 24), "colours or vectors, a scalar image is needed")
     refused(nifti(tmp_path / "b.nii", np.zeros((3, 4, 5), np.complex64)), "complex")
+    refused(analyze_of_type(tmp_path / "b.hdr", 32, 64), "complex")
     vectors = SimpleITK.GetImageFromArray(np.zeros((5, 4, 3, 3), np.uint8), isVector=True)
-    for name in ("c.mha", "c.nrrd"):
-        SimpleITK.WriteImage(vectors, tmp_path / name)
-        refused(tmp_path / name, "colours or vectors")
+    numbers = SimpleITK.GetImageFromArray(np.zeros((5, 4, 3), np.complex64))
+    for ending in (".mha", ".mhd", ".nrrd", ".nhdr"):
+        SimpleITK.WriteImage(vectors, tmp_path / f"c{ending}")
+        refused(tmp_path / f"c{ending}", "colours or vectors")
+        SimpleITK.WriteImage(numbers, tmp_path / f"d{ending}")
+        # MetaImage has no complex type: two values a voxel are all that it can say.
+        refused(tmp_path / f"d{ending}", "vectors" if ending.startswith(".m") else "complex")
 
 
-def test_four_axes_need_an_index(tmp_path: Path) -> None:
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".hdr", ".mha", ".mhd", ".nrrd", ".nhdr"])
+def test_four_axes_need_an_index(tmp_path: Path, ending: str, packed: bool) -> None:
     array = np.arange(3 * 4 * 5 * 2, dtype=np.int16).reshape(3, 4, 5, 2)
-    series = SimpleITK.JoinSeries([SimpleITK.GetImageFromArray(array[..., n].T.copy()) for n in range(2)])
-    SimpleITK.WriteImage(series, tmp_path / "a.mha")
-    SimpleITK.WriteImage(series, tmp_path / "a.nrrd")
-    for path in (
-        nifti(tmp_path / "a.nii", array),
-        nifti(tmp_path / "a.nii.gz", array),
-        tmp_path / "a.mha",
-        tmp_path / "a.nrrd",
-    ):
-        refused(path, r"holds 2 volumes .*name one by index=0 to 1")
-        assert np.array_equal(io.load(path, index=1).array, array[..., 1])
-        with pytest.raises(TfmedError, match="index=2"):
-            io.load(path, index=2)
-    single = nifti(tmp_path / "one.nii", array[..., :1])
+    path = tmp_path / f"a{ending}"
+    if ending.startswith((".n", ".h")) and not ending.endswith("rd") and ending != ".nhdr":
+        kind = nibabel.AnalyzeImage if ending == ".hdr" else nibabel.Nifti1Image
+        nibabel.save(kind(array, AFFINE, dtype=array.dtype), path)
+    else:
+        series = [SimpleITK.GetImageFromArray(array[..., n].T.copy()) for n in range(2)]
+        SimpleITK.WriteImage(SimpleITK.JoinSeries(series), path, packed)
+    assert io.header(path).shape == (3, 4, 5, 2)
+    refused(path, r"holds 2 volumes .*name one by index=0 to 1")
+    for index in (0, 1):
+        assert np.array_equal(io.load(path, index=index).array, array[..., index])
+    with pytest.raises(TfmedError, match="index=2"):
+        io.load(path, index=2)
+
+
+def test_a_flipped_byte_in_the_other_volume_of_a_packed_file_is_noticed(tmp_path: Path) -> None:
+    array = np.random.default_rng(0).integers(0, 99, (2, 20, 20, 20)).astype(np.int16)
+    series = SimpleITK.JoinSeries([SimpleITK.GetImageFromArray(volume) for volume in array])
+    SimpleITK.WriteImage(series, tmp_path / "a.mha", True)
+    content = bytearray((tmp_path / "a.mha").read_bytes())
+    content[-3000] ^= 0x55
+    (tmp_path / "a.mha").write_bytes(content)
+    with pytest.raises(TfmedError, match=r"a\.mha"):
+        io.load(tmp_path / "a.mha", index=0)
+
+
+def test_one_volume_along_a_fourth_axis_needs_no_index_and_a_fifth_axis_is_refused(tmp_path: Path) -> None:
+    single = nifti(tmp_path / "one.nii", np.zeros((3, 4, 5, 1), np.int16))
     assert io.load(single).shape == (3, 4, 5)
     with pytest.raises(TfmedError, match="holds one volume"):
         io.load(single, index=3)
     refused(nifti(tmp_path / "five.nii", np.zeros((2, 2, 2, 2, 2), np.int16)), "5 axes")
+    for name in ("five.mha", "five.nrrd"):
+        SimpleITK.WriteImage(
+            SimpleITK.GetImageFromArray(np.zeros((2, 2, 2, 2, 2), np.int16)), tmp_path / name
+        )
+        refused(tmp_path / name, "5 axes")
+
+
+def test_packings_that_cannot_be_unpacked_are_named(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.nhdr")
+    refused(
+        edited(path, "encoding: gzip", "encoding: bzip2"), r"packs its voxels as 'bzip2'.*Known: raw, hex"
+    )
 
 
 def test_halves_of_pairs_and_files_outside(tmp_path: Path) -> None:

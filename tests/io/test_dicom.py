@@ -1,13 +1,19 @@
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK
+from PIL import Image
 from pydicom import dcmread
+from pydicom.encaps import encapsulate
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLSLossless,
     RLELossless,
     generate_uid,
 )
@@ -38,6 +44,35 @@ def test_transfer_syntaxes(tmp_path: Path, syntax: str) -> None:
     paths = write_series(oblique("uint16"), tmp_path, syntax)
     assert_same(io.load(tmp_path), oblique("uint16"))
     assert_same(io.load(paths[2]), oblique("uint16"))
+
+
+def packed(folder: Path, syntax: str, kind: str) -> Path:
+    """A series whose 8-bit pixels are packed by Pillow."""
+    array = np.random.default_rng(0).integers(0, 200, (16, 15, 3)).astype(np.uint8)
+    for path in write_series(Volume(array, oblique().affine), folder):
+        data, content = dcmread(path), BytesIO()
+        Image.fromarray(data.pixel_array).save(content, kind)
+        data.PixelData = encapsulate([content.getvalue()])
+        data["PixelData"].VR, data["PixelData"].is_undefined_length = "OB", True
+        data.file_meta.TransferSyntaxUID = syntax
+        data.save_as(path)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("syntax", "kind", "tolerance"), [(JPEG2000Lossless, "JPEG2000", 0), (JPEGBaseline8Bit, "JPEG", 40)]
+)
+def test_packed_pixels_that_a_plug_in_of_pydicom_reads(
+    tmp_path: Path, syntax: str, kind: str, tolerance: int
+) -> None:
+    wanted = np.random.default_rng(0).integers(0, 200, (16, 15, 3))
+    found = io.load(packed(tmp_path, syntax, kind)).array
+    assert np.abs(found.astype(int) - wanted).max() <= tolerance
+
+
+def test_a_plug_in_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TfmedError, match=r"JPEG-LS.*(pyjpegls - requires|can't be read)"):
+        io.load(packed(tmp_path, JPEGLSLossless, "JPEG"))
 
 
 def test_simpleitk_reads_the_same_series_at_the_same_places(tmp_path: Path) -> None:

@@ -11,8 +11,11 @@ import numpy as np
 
 from tfmed.errors import TfmedError
 
-# Deflate cannot pack more than 1032 bytes into one; bzip2 packs runs of zeros far closer, but no real image.
+# Deflate cannot pack more than 1032 bytes into one.
 MOST_RATIO = 1032
+# Images deflate to a tenth or so; where a header claims a closer packing, it is unpacked once to see.
+LIKELY_RATIO = 20
+CHUNK = 1 << 20
 LONGEST_HEADER = 1 << 16
 
 
@@ -38,6 +41,26 @@ class Claim:
             raise TfmedError(
                 f"{self.path} claims {self.values * self.itemsize:.4g} bytes of voxels, but {self.data.name} "
                 f"of {size} bytes can't hold them"
+            )
+
+    def check_unpacked(self) -> None:
+        """TfmedError where packed voxels are improbably many and unpack to fewer; memory stays at a chunk."""
+        claimed = self.values * self.itemsize
+        if claimed <= LIKELY_RATIO * (self.stop - self.start):
+            return
+        found = 0
+        with open(self.data, "rb") as file:
+            file.seek(self.start)
+            stream, left = zlib.decompressobj(wbits=47), b""
+            while found < claimed and not stream.eof and (packed := left or file.read(CHUNK)):
+                try:
+                    found += len(stream.decompress(packed, CHUNK))
+                except zlib.error as error:
+                    raise TfmedError(f"{self.path} is damaged: {error} in {self.data.name}") from None
+                left = stream.unconsumed_tail
+        if found < claimed:
+            raise TfmedError(
+                f"{self.path} claims {claimed:.4g} bytes of voxels, but {self.data.name} unpacks to {found}"
             )
 
     def check_sum(self, array: np.ndarray) -> None:

@@ -31,8 +31,21 @@ def header(path: Path, image_io: str, values: int) -> Header:
     return Header(shape, affine, _dtype(reader))
 
 
+def everything(path: Path, image_io: str) -> np.ndarray:
+    """All voxels in memory: [x, y, z] or [x, y, z, n], as ``header`` gives their shape."""
+    import SimpleITK
+
+    reader = _reader(path, image_io)
+    with _told(path, image_io):
+        image = reader.Execute()
+    array = SimpleITK.GetArrayFromImage(image).T
+    while array.ndim > 3 and array.shape[-1] == 1:
+        array = array[..., 0]
+    return array
+
+
 def voxels(path: Path, image_io: str, index: int | None) -> np.ndarray:
-    """The voxels [x, y, z] of one volume."""
+    """The voxels [x, y, z] of one volume; of a file that isn't packed, no other is read."""
     import SimpleITK
 
     reader = _reader(path, image_io)

@@ -41,10 +41,12 @@ def header(path: Path) -> Header:
 
 def read(path: Path, index: int | None) -> np.ndarray:
     claim = _claim(path)
-    array = itk_files.voxels(path, IMAGE_IO, index)
-    if claim.packed and index is None:
-        claim.check_sum(array)
-    return array
+    if not claim.packed:
+        return itk_files.voxels(path, IMAGE_IO, index)
+    claim.check_unpacked()
+    array = itk_files.everything(path, IMAGE_IO)
+    claim.check_sum(array)
+    return array if index is None else array[..., index]
 
 
 def write(array: np.ndarray, affine: np.ndarray, path: Path) -> None:

@@ -76,11 +76,17 @@ def voxels(parsed: Parsed, index: int | None) -> np.ndarray:
     from nibabel.arrayproxy import ArrayProxy
 
     file = _inflated(parsed) if is_gzipped(parsed.data) else str(parsed.data)
-    proxy = ArrayProxy(file, (parsed.shape, parsed.dtype, parsed.offset, *parsed.scaling))
+    proxy = ArrayProxy(file, (parsed.shape, parsed.dtype, parsed.offset))
     spare = (0,) * (len(parsed.shape) - 4)
     array = np.asanyarray(proxy[(..., index, *spare)] if index is not None else proxy)
     array = array.reshape(squeezed(array.shape), order="A") if array.ndim > 3 else array
     dtype = given_dtype(parsed)
+    slope, intercept = parsed.scaling
+    if (slope, intercept) != (1.0, 0.0):
+        # Scaled here and in place: nibabel would go through float64, four times an int16's memory.
+        array = array.astype(dtype)
+        array *= dtype.type(slope)
+        array += dtype.type(intercept)
     return array if array.dtype == dtype else array.astype(dtype)
 
 

@@ -23,20 +23,22 @@ TYPES = {
     "ulonglong, unsigned long long, unsigned long long int, uint64, uint64_t, double",
 }
 DEFLATED = ("gzip", "gz")
-PACKED = (*DEFLATED, "bzip2", "bz2")
+PLAIN = ("raw", "hex")
 TEXT = ("ascii", "txt", "text")
 
 
 def header(path: Path) -> Header:
-    return itk_files.header(path, IMAGE_IO, _claim(path)[0].values)
+    return itk_files.header(path, IMAGE_IO, _claim(path).values)
 
 
 def read(path: Path, index: int | None) -> np.ndarray:
-    array = itk_files.voxels(path, IMAGE_IO, index)
-    claim, encoding = _claim(path)
-    if encoding in DEFLATED and index is None:
-        claim.check_sum(array)
-    return array
+    claim = _claim(path)
+    if not claim.packed:
+        return itk_files.voxels(path, IMAGE_IO, index)
+    claim.check_unpacked()
+    array = itk_files.everything(path, IMAGE_IO)
+    claim.check_sum(array)
+    return array if index is None else array[..., index]
 
 
 def write(array: np.ndarray, affine: np.ndarray, path: Path) -> None:
@@ -44,8 +46,7 @@ def write(array: np.ndarray, affine: np.ndarray, path: Path) -> None:
     itk_files.write(array, affine, path, IMAGE_IO)
 
 
-def _claim(path: Path) -> tuple[claims.Claim, str]:
-    """What the header claims, and the encoding of the voxels."""
+def _claim(path: Path) -> claims.Claim:
     lines, end = claims.header_lines(path, None)
     if not lines or not lines[0].startswith("NRRD000"):
         raise TfmedError(f"{path} isn't a NRRD file: it doesn't begin with NRRD000")
@@ -65,6 +66,9 @@ def _claim(path: Path) -> tuple[claims.Claim, str]:
         raise TfmedError(f"{path} spreads its voxels over several files ({where}); one data file is needed")
     data = claims.beside(path, where) if where else path
     encoding = claims.needed(path, found, "encoding").lower()
+    if encoding not in (*PLAIN, *TEXT, *DEFLATED):
+        known = ", ".join((*PLAIN, *TEXT, *DEFLATED))
+        raise TfmedError(f"{path} packs its voxels as {encoding!r}, which can't be read. Known: {known}")
     claim = claims.Claim(
         path,
         math.prod(shape),
@@ -72,10 +76,10 @@ def _claim(path: Path) -> tuple[claims.Claim, str]:
         data,
         0 if where else end,
         data.stat().st_size,
-        encoding in PACKED,
+        encoding in DEFLATED,
     )
     claim.check()
-    return claim, encoding
+    return claim
 
 
 FORMATS = (Format("nrrd", (".nrrd", ".nhdr"), header, read, write),)

@@ -28,7 +28,7 @@ FLOAT16_MOST = 60000.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of preparing a case: why it failed, in one sentence, or None, and what is doubtful about it."""
+    """What came of a case: why it failed, in one sentence, or None; and what is doubtful about it."""
 
     failure: str | None
     doubts: tuple[str, ...]
