@@ -3,6 +3,7 @@
 Examples:
   python -m tfmed.tools._publish weights runs/long --tag phantoms-1 --data "gliomas on MNI152"
   python -m tfmed.tools._publish thresholds brats_instance_seg validation/
+  python -m tfmed.tools._publish confidence brats_instance_seg validation/
   tfmed phantom test --kind glioma -n 20 --seed 9000
   tfmed evaluate brats_instance_seg --data test --split all --json figures.json
   python -m tfmed.tools._publish metrics figures.json --dataset "20 gliomas on MNI152, seeds 9000 to 9019" \\
@@ -122,6 +123,37 @@ def thresholds(name: str, root: Path) -> None:
     card["fusion"]["thresholds"] = choose(get(name), bar(cases, desc="choosing", unit="case"))
     _write(card, _folder(name))
     click.echo(f"Fusion thresholds of {name} from {len(cases)} cases: {card['fusion']['thresholds']}")
+
+
+@command.command()
+@click.argument("name")
+@click.argument("root", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def confidence(name: str, root: Path) -> None:
+    """Fit the map from scores of lesions to the chance that they are real, of NAME's default weights.
+
+    ROOT holds validation cases, healthy ones among them, none that the card's figures are measured on.
+    """
+    from dataclasses import asdict
+
+    from tfmed.evaluation import calibration, evaluate, labelled_cases, model_predictor, scorer_for
+    from tfmed.progress import bar
+    from tfmed.zoo.models import get
+
+    cases = labelled_cases(root, "all")
+    card = find(name).read_card()
+    model = get(name)
+    # The map is fitted to scores, not to what an earlier map made of them.
+    model.card["fusion"].pop("confidence", None)
+    rows = list(
+        bar(evaluate(model_predictor(model), cases, scorer_for(model.card)), total=len(cases), desc="scoring")
+    )
+    for row in rows:
+        if row.failure:
+            raise TfmedError(f"{row.case} could not be scored: {row.failure}")
+    fitted = calibration.fit(*calibration.pooled(rows), len(cases))
+    card["fusion"]["confidence"] = asdict(fitted)
+    _write(card, _folder(name))
+    click.echo(f"Confidence of {name} from {fitted.lesions} lesions of {len(cases)} cases: {asdict(fitted)}")
 
 
 def _tag(card: Card, name: str) -> str:

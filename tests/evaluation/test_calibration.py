@@ -1,5 +1,6 @@
 """Reliability, its error, and the map that mends confidences."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -89,3 +90,43 @@ def test_the_diagram_is_a_png_and_nothing_is_left_beside_it(tmp_path: Path) -> N
         calibration.draw({"rule": [Case(1, None)]}, tmp_path / "none.png")
     with pytest.raises(TfmedError, match="can't be written"):
         calibration.draw({"default": rows}, tmp_path / "nowhere" / "none.png")
+
+
+def test_a_map_fitted_on_validation_cases_enters_the_card_and_the_reports(tmp_path: Path) -> None:
+    """A double that finds two lesions in every head, of which the labels hold one or both."""
+    from click.testing import CliRunner
+
+    import tfmed
+    from tests.inference import zoo_entry
+    from tests.inference.heads import make_study
+    from tfmed import io, zoo
+    from tfmed.tools import _publish as publish
+    from tfmed.zoo.registry import find
+
+    name = zoo_entry.register(tmp_path)
+    for number in range(4):
+        study = make_study(seed=number)
+        labels = study.labels.array.copy()
+        labels[10:15] = labels[10:15] if number == 0 else 0
+        folder = tmp_path / "validation" / f"case{number}"
+        folder.mkdir(parents=True)
+        for modality, volume in study.images.items():
+            io.save(volume, folder / f"{modality}.nii.gz")
+        io.save(study.labels.with_array(labels), folder / "labels.nii.gz")
+    (tmp_path / "validation" / "tfmed.toml").write_text(
+        'edition = "brats2015"\n[files]\n'
+        + "".join(f'{m} = "{{case}}/{m}.nii.gz"\n' for m in (*study.images, "labels"))
+    )
+    folder = find(name).folder
+    (folder / "cards").mkdir(exist_ok=True)
+    words = ["confidence", name, str(tmp_path / "validation")]
+    CliRunner().invoke(publish.command, words, catch_exceptions=False)
+    written = json.loads((folder / "cards" / f"{name}.json").read_text())["fusion"]["confidence"]
+    assert (written["cases"], written["lesions"]) == (4, 8) and written["slope"] > 0
+    model = zoo.get(name)
+    raw = [lesion.confidence for lesion in tfmed.predict(model, study).lesions]
+    model.card["fusion"]["confidence"] = written
+    mended = [lesion.confidence for lesion in tfmed.predict(model, study).lesions]
+    del model.card["fusion"]["confidence"]
+    assert mended == pytest.approx([ConfidenceMap(**written)(score) for score in raw], abs=2e-3)
+    assert mended[0] > 0.6 > 0.5 > mended[1]
