@@ -152,8 +152,8 @@ def _stage_table(stages: Sequence[Mapping[str, Any]], where: str) -> Table:
         ["stage", "class", "accuracy", "claim", "cases", "instances", "Dice of slices"],
         rows,
         [
-            "Slices of three views; means over cases [95 % interval]. Accuracy of boxes: true ones found with",
-            "the right class at IoU >= .5; of mask estimates: pixels right in the box of those; of",
+            "Slices of three views; means over cases [95 % interval]. Accuracy of boxes: true ones found, of",
+            "the right class, at IoU >= .5; of mask estimates: pixels right in the box of those; of",
             "instances: pixels right in the box of each true one, found or not, widened to the box found.",
             "Claims are the report's, for high-grade gliomas of BRATS; it does not define its accuracy.",
         ],
