@@ -63,6 +63,14 @@ def test_flat_variant_odd_case_spaces_missing_modality_and_strays(tmp_path: Path
     ]
 
 
+def test_labels_of_the_release_with_xx_twice(tmp_path: Path) -> None:
+    paths = [
+        path.replace("3more.XX.O.OT", "3more.XX.XX.OT") for path in folders("HGG/brats_2013_pat0001_1", 1)
+    ]
+    case = datasets.scan(touch(tmp_path, *paths))[0]
+    assert case.labels.name == "VSD.Brain_3more.XX.XX.OT.5.mha"
+
+
 def test_a_case_without_labels_has_no_edition(tmp_path: Path) -> None:
     paths = [path for path in folders("HGG_LGG/VSD.x/brats_tcia_pat101_0001", 7) if "OT" not in path]
     case = datasets.scan(touch(tmp_path, *paths))[0]

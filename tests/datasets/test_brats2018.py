@@ -63,3 +63,21 @@ def test_flat_copies_with_a_missing_modality(tmp_path: Path, missing: str) -> No
     cases = datasets.scan(touch(tmp_path, *paths))
     assert [case.id for case in cases] == ["BraTS2021_00000", "BraTS2021_00001"]
     assert all(len(case.modalities) == 3 for case in cases)
+
+
+def test_a_folder_for_each_file_and_a_shadow_of_the_table(tmp_path: Path) -> None:
+    case = "BraTS2021_00495"
+    root = touch(
+        tmp_path,
+        *(f"{case}/{case}_{role}.nii/0000{n}_brain.nii" for n, role in enumerate(ROLES)),
+        *(f"flat/BraTS20_Training_007_{role}.nii/BraTS20_Training_007_{role}.nii" for role in ROLES),
+        f"{case}/{case}_t1.nii/readme.txt",
+    )
+    (root / "._name_mapping.csv").write_bytes(b"\0\5\x16\xff\xfe")
+    (root / "name_mapping.csv").write_bytes(b"Grade,BraTS_2020_subject_ID\nLGG, BraTS20_Training_007\n")
+    found = datasets.report(root)
+    assert [(case.id, len(case.modalities), bool(case.labels), case.diagnosis) for case in found.cases] == [
+        ("BraTS2021_00495", 4, True, None),
+        ("BraTS20_Training_007", 4, True, "LGG"),
+    ]
+    assert [entry.path.name for entry in found.skipped] == ["readme.txt"]

@@ -57,3 +57,21 @@ def test_a_grid_that_contradicts_the_folder_is_not_guessed_either(tmp_path: Path
     image(tmp_path / "BraTS2024" / "BraTS-GLI-00000-000-t2f.nii.gz", shape=(240, 240, 155))
     with pytest.raises(TfmedError, match="could be BraTS 2023 or BraTS 2024"):
         datasets.scan(tmp_path)
+
+
+def test_flat_odd_case_spaces_missing_modalities_and_strays(tmp_path: Path) -> None:
+    root = touch(
+        tmp_path / "my BraTS2024 copy",
+        *(f"all/brats-gli-00001-100-{role}.NII.GZ" for role in ROLES if role != "t1n"),
+        *(
+            f"BraTS-GLI-00002-101/BraTS-GLI-00002-101-{role}.nii/BraTS-GLI-00002-101-{role}.nii"
+            for role in ROLES
+        ),
+        "BraTS-GLI-00002-101/BraTS-GLI-00002-101-pred.nii.gz",
+    )
+    found = datasets.report(root)
+    assert [(case.id, tuple(case.modalities), case.edition) for case in found.cases] == [
+        ("BraTS-GLI-00002-101", ("flair", "t1", "t1c", "t2"), "brats2024"),
+        ("brats-gli-00001-100", ("flair", "t1c", "t2"), "brats2024"),
+    ]
+    assert [entry.path.name for entry in found.skipped] == ["BraTS-GLI-00002-101-pred.nii.gz"]

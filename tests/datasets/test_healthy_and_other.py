@@ -95,6 +95,38 @@ def test_oasis_diagnosis_from_the_rating_and_a_blank_one_left_out(
     assert all("CDR is blank" in entry.reason for entry in found.skipped)
 
 
+def test_oasis_rating_of_a_table_where_the_text_leaves_it_blank_and_none_where_neither_speaks(
+    tmp_path: Path,
+) -> None:
+    root = touch(tmp_path, *(path for n in "123" for path in pair(RAW.replace("0001", f"000{n}"))))
+    (root / "my table.csv").write_text("ID,CDR\nOAS1_0001_MR1,0.5\nOAS1_0002_MR1,N/A\n")
+    (root / "._my table.csv").write_bytes(b"\0\xff")
+    (root / SESSION / "OAS1_0001_MR1.txt").write_text("CDR:          \neTIV:   1344\n")
+    found = datasets.report(root)
+    assert {case.id: case.diagnosis for case in found.cases} == {
+        "OAS1_0001_MR1": "alzheimer",
+        "OAS1_0003_MR1": None,
+    }
+    assert [entry.path.name for entry in found.skipped if "blank" in entry.reason] == [
+        "OAS1_0002_MR1_mpr-1_anon.hdr"
+    ]
+
+
+def test_oasis_and_ixi_in_odd_case_flat_and_with_strays(tmp_path: Path) -> None:
+    oasis = touch(
+        tmp_path / "my oasis", *(path.lower() for path in pair(ATLAS + "_gfc")), "disc1/fact sheet.pdf"
+    )
+    found = datasets.report(oasis)
+    assert [(case.id, case.patient) for case in found.cases] == [("OAS1_0001_MR1", "OAS1_0001")]
+    assert [entry.path.name for entry in found.skipped] == ["fact sheet.pdf"]
+    ixi = touch(
+        tmp_path / "ixi", "all scans/ixi002-guys-0828-t1.nii", "all scans/IXI002-Guys-0828-T2.NII.gz", "a.log"
+    )
+    found = datasets.report(ixi)
+    assert [(case.patient, tuple(case.modalities)) for case in found.cases] == [("IXI002", ("t1", "t2"))]
+    assert [entry.path.name for entry in found.skipped] == ["a.log"]
+
+
 def test_oasis_repeat_session_is_the_same_patient(tmp_path: Path) -> None:
     cases = datasets.scan(touch(tmp_path, *pair(RAW), *pair(RAW.replace("MR1", "MR2"))))
     assert [case.timepoint for case in cases] == ["MR1", "MR2"] and len({case.patient for case in cases}) == 1
@@ -144,3 +176,16 @@ def test_ms2008_joins_two_raters_by_case(tmp_path: Path) -> None:
     assert [entry.path.name for entry in found.skipped] == ["UNC_train_Case01_lesion_byCHB.nhdr"]
     study = found.cases[0].load()
     assert study.shape == (4, 5, 6) and np.allclose(study.reference.spacing_mm, 0.5)
+
+
+def test_ms2008_in_odd_case_flat_with_single_files_and_strays(tmp_path: Path) -> None:
+    names = ("flair.nrrd", "t1.nhdr", "t1.raw.gz", "lesion.nhdr", "lesion.raw")
+    root = touch(
+        tmp_path, *(f"my data/chb_train_case07_{name}" for name in names), "my data/README (copy).txt"
+    )
+    found = datasets.report(root)
+    assert [(case.id, tuple(case.modalities)) for case in found.cases] == [
+        ("chb_train_case07", ("flair", "t1"))
+    ]
+    assert found.cases[0].labels.name == "chb_train_case07_lesion.nhdr"
+    assert [entry.path.name for entry in found.skipped] == ["README (copy).txt"]

@@ -52,3 +52,28 @@ def test_2016_and_2017_leave_the_series_over_time_out(tmp_path: Path, prefix: st
     assert tuple(found.cases[0].modalities) == ("adc", "mtt", "rcbf", "rcbv", "tmax", "ttp")
     assert [entry.path.name for entry in found.skipped] == [f"{prefix}.Brain.XX.O.MR_4DPWI.70619.nii"]
     assert "series over time" in found.skipped[0].reason
+
+
+def test_flat_odd_case_spaces_missing_modalities_and_strays(tmp_path: Path) -> None:
+    flat = [path.rpartition("/")[2] for path in files("x", SISS, labels="OT") if "MR_T2" not in path]
+    root = touch(
+        tmp_path / "SISS2015 Training",
+        *(f"case 3/{name.lower()}.gz" for name in flat),
+        *files("4", SISS),
+        "4/VSD.Brain.XX.O.MR_DWI.70616/notes (1).txt",
+        ".DS_Store",
+    )
+    found = datasets.report(root)
+    assert found.dataset == "isles2015_siss"
+    assert [(case.id, tuple(case.modalities), bool(case.labels)) for case in found.cases] == [
+        ("4", ("flair", "t1", "t2", "dwi"), True),
+        ("case 3", ("flair", "t1", "dwi"), True),
+    ]
+    assert [entry.path.name for entry in found.skipped] == ["notes (1).txt"]
+
+
+def test_2017_odd_case_spaces_and_a_missing_map(tmp_path: Path) -> None:
+    paths = [path.lower() for path in files("ISLES 2017/training_31", OUTCOME, "SMIR") if "TTP" not in path]
+    case = datasets.scan(touch(tmp_path, *paths, "ISLES 2017/ISLES2017_Training.csv"))[0]
+    assert (case.id, tuple(case.modalities)) == ("training_31", ("adc", "mtt", "rcbf", "rcbv", "tmax"))
+    assert case.labels and case.edition == "isles2016"

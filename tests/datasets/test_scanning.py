@@ -41,3 +41,13 @@ def test_the_report_is_plain_json(tmp_path: Path) -> None:
     found = json.loads(json.dumps(datasets.report(root).as_dict()))
     assert found["cases"][0]["modalities"]["t1"].endswith("BraTS2021_00000_t1.nii.gz")
     assert found["skipped"] == [{"path": str(root / "stray.txt"), "reason": "no file of BraTS 2017 to 2021"}]
+
+
+def test_linked_folders_are_entered_once(tmp_path: Path) -> None:
+    touch(tmp_path / "elsewhere", "BraTS2021_00000/BraTS2021_00000_t1.nii.gz")
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "BraTS2021_00000").symlink_to(tmp_path / "elsewhere" / "BraTS2021_00000")
+    (root / "round").symlink_to(root)
+    found = datasets.report(root)
+    assert [case.id for case in found.cases] == ["BraTS2021_00000"] and not found.skipped

@@ -5,7 +5,9 @@ from pathlib import PurePosixPath
 
 from tfmed.datasets.layout import Layout, Part
 
-FILE = re.compile(r"vsd\.brain(?P<more>_3more)?\.xx\.o\.(mr_(?P<image>flair|t1c|t1|t2)|ot)\.\d+\.mha", re.I)
+FILE = re.compile(
+    r"vsd\.brain(?P<more>_\d+more)?\.xx\.(o|xx)\.(mr_(?P<image>flair|t1c|t1|t2)|ot)\.\d+\.mha", re.I
+)
 PATIENT = re.compile(r"(?P<patient>.+_pat\d+)_(?P<timepoint>\d+)", re.I)
 
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from tfmed import io
-from tfmed.datasets.layout import Layout, Part
+from tfmed.datasets.layout import Layout, Part, home
 from tfmed.errors import TfmedError
 
 FILE = re.compile(
@@ -25,11 +25,7 @@ def part(path: PurePosixPath) -> Part | None:
     found = FILE.fullmatch(path.name)
     if not found:
         return None
-    group = (
-        str(path.parent)
-        if path.parent.name.lower() == found["case"].lower()
-        else f"{path.parent}/{found['case']}"
-    )
+    group = str(home(path, found["case"]))
     return Part(group, ROLES[found["role"].lower()], found["case"], found["patient"], found["timepoint"])
 
 

@@ -11,6 +11,8 @@ EDITIONS: dict[str, dict[int, str]] = {
         4: "resection cavity",
     },
     "isles2015_siss": {1: "stroke lesion"},
+    # In the order in which the description of the data lists the two.
+    "isles2015_spes": {1: "stroke core", 2: "penumbra"},
     "isles2016": {1: "stroke lesion"},
     "ms2008": {1: "multiple sclerosis lesion"},
     "oasis1": {1: "cerebrospinal fluid", 2: "grey matter", 3: "white matter"},

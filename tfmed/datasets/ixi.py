@@ -20,7 +20,7 @@ def part(path: PurePosixPath) -> Part | str | None:
     if role.startswith("dti"):
         return "one direction of a diffusion series"
     case = found["case"]
-    return Part(case.lower(), role, case, found["patient"], diagnosis="healthy")
+    return Part(case.lower(), role, case, found["patient"].upper(), diagnosis="healthy")
 
 
 LAYOUTS = (Layout("ixi", "IXI", part, ("t1", "t2", "pd", "mra")),)

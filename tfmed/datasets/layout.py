@@ -1,11 +1,14 @@
 """What a dataset's layout is: a rule that says of a path what the file there is."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from tfmed.datasets.case import Case
 
+# Folders that some tools make of a file when they unpack it: BraTS2021_00000_t1.nii/anything.nii
+FILE_LIKE = (".nii", ".nii.gz", ".mha", ".zip")
 # A file that belongs to another, such as the voxels beside a detached header.
 COMPANION = ""
 
@@ -60,3 +63,22 @@ class Layout:
     one_grid: bool = False
     finish: Callable[[Path, list[Case]], Finished] = lambda root, cases: (cases, [])
     recognise: Callable[[Path, list[Path]], bool] = lambda root, files: True
+
+
+def home(path: PurePosixPath, case: str) -> PurePosixPath:
+    """The folder of a case: the one that bears its name, else ``case`` within the file's own folder."""
+    for folder in path.parents:
+        if folder.name.lower() == case.lower():
+            return folder
+    folder = path.parent
+    while folder.name.lower().endswith(FILE_LIKE):
+        folder = folder.parent
+    return folder / case.lower()
+
+
+def tables(root: Path, pattern: re.Pattern[str]) -> Iterator[tuple[Path, str]]:
+    """Path and text of every visible file under a root whose name matches, sorted; no encoding stops it."""
+    for path in sorted(root.rglob("*")):
+        hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.relative_to(root).parts)
+        if not hidden and pattern.fullmatch(path.name) and path.is_file():
+            yield path, path.read_bytes().decode("utf-8-sig", errors="replace")

@@ -7,18 +7,20 @@ two in atlas space and taken as labels beside these alone.
 """
 
 import csv
+import io
 import re
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from tfmed.datasets.case import Case
-from tfmed.datasets.layout import COMPANION, Finished, Layout, Part, Skipped
+from tfmed.datasets.layout import COMPANION, Finished, Layout, Part, Skipped, tables
 
 SESSION = r"(?P<case>(?P<patient>OAS1_\d{4})_(?P<timepoint>MR\d))"
 HEADER = re.compile(SESSION + r"_(?P<kind>.+)\.hdr", re.I)
 OTHER = re.compile(SESSION + r"(_.+\.(img|gif|ifh|img\.rec)|\.(txt|xml))", re.I)
 KINDS = (r".*_t88_masked_gfc", r".*_t88_gfc", r".*_sbj_111", r"mpr-\d+_anon")
 LABELS = re.compile(r".*_fseg", re.I)
+TABLE, NOTES = re.compile(r".*\.csv", re.I), re.compile(SESSION + r"\.txt", re.I)
 
 
 def part(path: PurePosixPath) -> Part | str | None:
@@ -60,17 +62,17 @@ def diagnosed(root: Path, cases: list[Case]) -> Finished:
 
 
 def _ratings(root: Path) -> dict[str, str]:
-    """The clinical dementia rating by session, as text: from CSV tables, then each session's own file."""
+    """The clinical dementia rating by session, as text: each session's own file goes before tables."""
     found: dict[str, str] = {}
-    for path in sorted(root.rglob("*.csv")):
-        with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
-            for row in csv.DictReader(file):
-                if row.get("ID") and "CDR" in row:
-                    found[row["ID"].strip().upper()] = _number(row["CDR"])
-    for path in sorted(root.rglob("*.txt")):
-        rating = re.search(r"^\s*CDR:[ \t]*(\S*)", path.read_text(errors="replace"), re.M)
-        if re.fullmatch(SESSION, path.stem, re.I) and rating:
-            found[path.stem.upper()] = _number(rating[1])
+    for _, text in tables(root, TABLE):
+        for row in csv.DictReader(io.StringIO(text)):
+            if row.get("ID") and "CDR" in row:
+                found[row["ID"].strip().upper()] = _number(row["CDR"])
+    for path, text in tables(root, NOTES):
+        rating = re.search(r"^\s*CDR:[ \t]*(\S*)", text, re.M | re.I)
+        if rating:
+            name = path.stem.upper()
+            found[name] = _number(rating[1]) or found.get(name, "")
     return found
 
 

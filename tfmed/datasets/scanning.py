@@ -85,10 +85,18 @@ def report(root: str | Path, dataset: str | None = None) -> Report:
 
 
 def _files(root: Path) -> list[PurePosixPath]:
-    """Every file under the root, relative to it and sorted; hidden ones and macOS's shadows left out."""
+    """Every file under the root, relative to it and sorted; hidden ones and macOS's shadows left out.
+
+    Linked folders are entered, but none within itself.
+    """
     found = []
-    for folder, subfolders, names in os.walk(root):
-        subfolders[:] = sorted(name for name in subfolders if name != "__MACOSX" and not name.startswith("."))
+    for folder, subfolders, names in os.walk(root, followlinks=True):
+        above = {Path(folder).resolve(), *Path(folder).resolve().parents}
+        subfolders[:] = sorted(
+            name
+            for name in subfolders
+            if name != "__MACOSX" and not name.startswith(".") and Path(folder, name).resolve() not in above
+        )
         here = PurePosixPath(Path(folder).relative_to(root).as_posix())
         found += [here / name for name in sorted(names) if not name.startswith(".")]
     return found
