@@ -81,3 +81,11 @@ def test_a_folder_for_each_file_and_a_shadow_of_the_table(tmp_path: Path) -> Non
         ("BraTS20_Training_007", 4, True, "LGG"),
     ]
     assert [entry.path.name for entry in found.skipped] == ["readme.txt"]
+
+
+def test_one_name_in_two_folders_is_two_cases_told_apart_by_the_folder_above(tmp_path: Path) -> None:
+    root = touch(tmp_path, *files("HGG/Brats18_TCIA01_131_1"), *files("LGG/Brats18_TCIA01_131_1"))
+    assert [case.id for case in datasets.scan(root)] == [
+        "HGG_Brats18_TCIA01_131_1",
+        "LGG_Brats18_TCIA01_131_1",
+    ]

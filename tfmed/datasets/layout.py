@@ -77,8 +77,7 @@ def home(path: PurePosixPath, case: str) -> PurePosixPath:
 
 
 def tables(root: Path, pattern: re.Pattern[str]) -> Iterator[tuple[Path, str]]:
-    """Path and text of every visible file under a root whose name matches, sorted; no encoding stops it."""
+    """Path and text of every file under a root whose name matches, sorted; no encoding stops it."""
     for path in sorted(root.rglob("*")):
-        hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.relative_to(root).parts)
-        if not hidden and pattern.fullmatch(path.name) and path.is_file():
+        if pattern.fullmatch(path.name) and path.is_file():
             yield path, path.read_bytes().decode("utf-8-sig", errors="replace")
