@@ -19,13 +19,16 @@ sys.path.insert(0, "tfmed/ops")
 import build
 build.WARNINGS = []
 build.OPTIMISE = ["-O1", "-g", "-fno-omit-frame-pointer", "-fno-math-errno", "-fno-trapping-math"]
-build.build(Path(sys.argv[1]), ["-fsanitize=address,undefined", "-fno-sanitize=vptr,null,nonnull-attribute,returns-nonnull-attribute", "-fno-sanitize-recover=undefined"])
+without = "vptr,null,nonnull-attribute,returns-nonnull-attribute"
+checks = ["-fsanitize=address,undefined", f"-fno-sanitize={without}", "-fno-sanitize-recover=undefined"]
+build.build(Path(sys.argv[1]), checks)
 ' "$folder/libtfmed_ops.so"
 
 runtimes="$($compiler -print-file-name=libasan.so):$($compiler -print-file-name=libubsan.so)"
+# pytest must not capture the output (-s): a finding ends the process, and its report with it.
 for isa in avx2 baseline; do
   echo "Sanitizers: $isa"
   LD_PRELOAD=$runtimes ASAN_OPTIONS=detect_leaks=0:halt_on_error=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
     TFMED_OPS_LIBRARY=$folder/libtfmed_ops.so TFMED_OPS_ISA=$isa TF_CPP_MIN_LOG_LEVEL=3 \
-    "$python" -m pytest -q -p no:cacheprovider tests/ops/test_l2_norm_pool.py -k "not baseline"
+    "$python" -m pytest -q -s -p no:cacheprovider tests/ops/test_l2_norm_pool.py -k "not baseline"
 done
