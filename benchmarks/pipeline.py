@@ -340,7 +340,13 @@ def peak_memory(cases: int) -> None:
     listed = [list(range(96))] * 3
     facts = {"timepoint": None, "diagnosis": None, "dataset": "bench", "edition": "brats2015"}
     facts |= {"modalities": ["flair", "t1", "t1c", "t2"], "present": [True] * 4, "affine": np.eye(4).tolist()}
-    facts |= {"center": [0] * 4, "scale": [1] * 4, "lesion_slices": listed, "brain_slices": listed}
+    facts |= {
+        "center": [0] * 4,
+        "scale": [1] * 4,
+        "lesion_slices": listed,
+        "brain_slices": listed,
+        "label_slices": {},
+    }
     with tempfile.TemporaryDirectory() as folder:
         for number in range(cases):
             name = f"case{number}"

@@ -11,7 +11,8 @@ import click
 Examples:
   tfmed data preview BRATS2015_Training -o sheet.png
   tfmed data preview store -n 24
-  tfmed data preview store --sample 1234 --seed 0"""
+  tfmed data preview store --sample 1234 --seed 0
+  tfmed data preview run --sample 1234"""
 )
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), default="preview.png", show_default=True)
@@ -19,10 +20,10 @@ Examples:
     "-n", "--count", type=click.IntRange(1), default=24, show_default=True, help="Most cases shown."
 )
 @click.option("--dataset", help="Name of the layout, where it isn't recognised by itself.")
-@click.option("--sample", type=click.IntRange(0), help="Show this sample of all labelled cases of a store.")
-@click.option("--seed", default=0, show_default=True, help="Seed of the sample.")
+@click.option("--sample", type=click.IntRange(0), help="Show this sample of a store or a training run.")
+@click.option("--seed", default=0, show_default=True, help="Seed of a store's sample.")
 @click.option(
-    "--size", type=int, nargs=2, default=(192, 192), show_default=True, help="Pixels of the sample."
+    "--size", type=int, nargs=2, default=(192, 192), show_default=True, help="Pixels of a store's sample."
 )
 def command(
     data: Path,
@@ -33,22 +34,25 @@ def command(
     seed: int,
     size: tuple[int, int],
 ) -> None:
-    """Draw cases of DATA, a dataset's root or a prepared store, with their labels: one axial slice each."""
+    """Draw cases of DATA, a dataset's root or a prepared store, with their labels: one axial slice each.
+
+    With --sample, draw one sample as training gets it and the slice that it was made of: of all labelled
+    cases of the store DATA with default settings, or of the training run DATA (its --logdir) exactly as the
+    run saw it.
+    """
     from tfmed.errors import TfmedError
     from tfmed.pipeline import Store, preview
 
     if not output.resolve().parent.is_dir():
         raise TfmedError(f"{output.parent} is not a folder that a picture can be written to")
-    if next(data.glob("*.h5"), None) is None:
-        if sample is not None:
-            raise TfmedError(
-                f"{data} is no prepared store, and samples are drawn from one: tfmed data prepare"
-            )
+    if sample is not None:
+        sampler = _sampler(data, seed, size)
+        modalities, pictures = sampler.source.modalities, preview.of_sample(sampler, sample)
+    elif next(data.glob("*.h5"), None) is None:
         modalities, pictures = _of_root(data, dataset, count)
     else:
         store = Store(data)
-        modalities = store.modalities
-        pictures = _of_store(store, count) if sample is None else _of_sample(store, sample, seed, size)
+        modalities, pictures = store.modalities, _of_store(store, count)
     preview.save(pictures, modalities, output)
     click.echo(f"{output}: {len(pictures)} slices of {', '.join(modalities)}")
 
@@ -73,9 +77,16 @@ def _of_store(store: Any, count: int) -> list[Any]:
     return [preview.of_source(store, number) for number in bar(numbers, len(numbers), "preview", "case")]
 
 
-def _of_sample(store: Any, sample: int, seed: int, size: tuple[int, int]) -> list[Any]:
-    from tfmed.pipeline import Augmentation, Sampler, preview
+def _sampler(data: Path, seed: int, size: tuple[int, int]) -> Any:
+    from tfmed.errors import TfmedError
+    from tfmed.pipeline import Augmentation, Sampler, Store
 
+    if (data / "recipe.toml").is_file():
+        from tfmed.training import sampler_of
+
+        return sampler_of(data)
+    if next(data.glob("*.h5"), None) is None:
+        raise TfmedError(f"{data} is neither a prepared store (tfmed data prepare) nor a training run")
+    store = Store(data)
     cases = [number for number, case in enumerate(store.cases) if case.labelled]
-    sampler = Sampler(store, cases=cases, size=size, seed=seed, augment=Augmentation())
-    return preview.of_sample(sampler, sample)
+    return Sampler(store, cases=cases, size=size, seed=seed, augment=Augmentation())

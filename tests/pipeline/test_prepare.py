@@ -216,6 +216,20 @@ def test_label_editions_are_not_mixed(tmp_path: Path) -> None:
         prepare(cases, tmp_path / "store", workers=1)
 
 
+def test_a_case_that_is_prepared_anew_while_it_is_read_is_noticed(tmp_path: Path) -> None:
+    case = write(tmp_path / "a", "a")
+    store = prepare([case], tmp_path / "store", workers=1)
+    before = store.slice(0, 0, 5)[0]
+    write(tmp_path / "a", "a", seed=7)
+    anew = prepare([case], tmp_path / "store", workers=1)
+    assert (anew.slice(0, 0, 5)[0] != before).any()
+    with pytest.raises(TfmedError, match=r"a\.h5 was prepared anew.*open the store again"):
+        store.slice(0, 0, 5)
+    case_path(tmp_path / "store", "a").unlink()
+    with pytest.raises(TfmedError, match="was removed while it was in use"):
+        anew.slice(0, 0, 5)
+
+
 def test_a_store_of_another_format_is_refused(tmp_path: Path) -> None:
     import h5py
 

@@ -40,7 +40,7 @@ def test_prepare_and_preview_from_the_command_line(tmp_path: Path) -> None:
 
 
 def test_samples_of_a_root_are_refused_in_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(TfmedError, match="is no prepared store"):
+    with pytest.raises(TfmedError, match="is neither a prepared store"):
         run("preview", tree(tmp_path), "--sample", 1, "-o", tmp_path / "a.png")
 
 

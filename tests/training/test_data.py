@@ -1,17 +1,20 @@
 """Data arguments: what is found at a path, who trains and who validates, and that the batches hold it."""
 
+import json
 import os
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from tests.pipeline.studies import MODALITIES, write
 from tests.pipeline.test_mixed import Numbered
 from tfmed import datasets, pipeline
 from tfmed.errors import TfmedError
-from tfmed.training import Recipe, SliceData, open_sources
+from tfmed.tools.data import command
+from tfmed.training import Recipe, SliceData, open_sources, sampler_of
 from tfmed.training.data import split_sources
 
 
@@ -134,3 +137,31 @@ def test_what_is_no_data_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(datasets, "scan", lambda root: [SimpleNamespace(labels=None)])
     with pytest.raises(TfmedError, match="no case has labels"):
         open_sources([str(tmp_path)])
+
+
+def test_a_sample_of_a_run_is_made_again_as_the_run_saw_it(tmp_path: Path) -> None:
+    cases = [write(tmp_path / "in" / f"{n}", f"{n}", seed=n, patient=f"patient{n}") for n in range(6)]
+    pipeline.prepare(cases, tmp_path / "store", workers=1, modalities=MODALITIES)
+    recipe = Recipe(size=(24, 28), batch=4, seed=3, lesion_fraction=0.3, augmentation={"rotation_deg": 90.0})
+    names = [str(tmp_path / "store")]
+    sources = open_sources(names)
+    data = SliceData(sources, ("t2", "flair"), key, recipe, names=names, folds=3, fold=1)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "recipe.toml").write_text(recipe.to_toml())
+    (tmp_path / "run" / "data.json").write_text(json.dumps(data.describe()))
+    sampler = sampler_of(tmp_path / "run")
+    batches = list(data.training(4, 0, (0, 1)).take(3).as_numpy_iterator())
+    for sample in range(12):
+        image, present, labels = sampler(sample)
+        inputs, targets = batches[sample // 4]
+        np.testing.assert_array_equal(image, inputs["image"][sample % 4])
+        np.testing.assert_array_equal(present, inputs["present"][sample % 4])
+        np.testing.assert_array_equal(labels, targets["key"][sample % 4])
+    shown = CliRunner().invoke(
+        command, ["preview", str(tmp_path / "run"), "--sample", "7", "-o", str(tmp_path / "a.png")]
+    )
+    assert shown.exit_code == 0 and "2 slices of t2, flair" in shown.output
+    more = [write(tmp_path / "more", f"{n}", patient=f"patient{n}") for n in range(6, 12)]
+    pipeline.prepare(more, tmp_path / "store", workers=1)
+    with pytest.raises(TfmedError, match="was trained on other cases"):
+        sampler_of(tmp_path / "run")

@@ -86,9 +86,9 @@ def is_done(case: Case, store: Path, settings: dict[str, Any]) -> bool:
 def arrays(study: Study, modalities: Sequence[str]) -> tuple[np.ndarray, np.ndarray | None, dict[str, Any]]:
     """Normalise and crop a study -> image [x, y, z, M] float16, labels [x, y, z] uint8 or None, and facts.
 
-    Facts are ``affine`` (of the result), ``center`` and ``scale`` by modality, ``present``, ``lesion_slices``
-    and ``brain_slices``. TfmedError for a modality without contrast, voxels that are no numbers, labels
-    beyond 255.
+    Facts are ``affine`` (of the result), ``center`` and ``scale`` by modality, ``present``,
+    ``lesion_slices``, ``brain_slices`` and, by label value, ``label_slices``. TfmedError for a modality
+    without contrast, voxels that are no numbers, labels beyond 255.
     """
     inside = {name: _foreground(study, name) for name in modalities if name in study.images}
     if not inside:
@@ -118,6 +118,7 @@ def arrays(study: Study, modalities: Sequence[str]) -> tuple[np.ndarray, np.ndar
         "present": [name in inside for name in modalities],
         "lesion_slices": _listed(np.zeros(image.shape[:3], bool) if labels is None else labels > 0),
         "brain_slices": _listed(brain[box], LEAST_BRAIN),
+        "label_slices": {} if labels is None else _listed_by_value(labels),
     }
     return image, labels, facts
 
@@ -210,3 +211,8 @@ def _box(mask: np.ndarray) -> tuple[slice, ...]:
 
 def _listed(mask: np.ndarray, at_least: float = 0.0) -> list[list[int]]:
     return [indices.tolist() for indices in slices_with(mask, at_least)]
+
+
+def _listed_by_value(labels: np.ndarray) -> dict[int, list[list[int]]]:
+    values = np.flatnonzero(np.bincount(labels.ravel(), minlength=1))
+    return {int(value): _listed(labels == value) for value in values if value}

@@ -1,6 +1,6 @@
-"""Which slice is sample i: balanced over lesion and healthy slices, views and cases."""
+"""Which slice is sample i: balanced over lesion and healthy slices, classes, views and cases."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -16,34 +16,63 @@ def generator(seed: int, purpose: int, index: int) -> np.random.Generator:
     return np.random.default_rng([seed, purpose, index])
 
 
-def pools(source: Source, cases: Sequence[int], views: Sequence[int]) -> tuple[Pool, Pool]:
-    """Slices with lesion, and slices with brain but no lesion: lists of (case, view, indices), none empty."""
-    lesion, healthy = [], []
+def pools(
+    source: Source, cases: Sequence[int], views: Sequence[int], classes: Sequence[int] = ()
+) -> tuple[list[Pool], Pool]:
+    """Slices with lesion, and slices with brain but no lesion: lists of (case, view, indices), none empty.
+
+    Lesions are one pool, or with ``classes`` one for each of these label values.
+    """
+    healthy = _pool(
+        (number, view, np.setdiff1d(source.cases[number].brain_slices[view], with_lesion))
+        for number, view, with_lesion in _with_lesion(source, cases, views, None)
+    )
+    lesions = [_pool(_with_lesion(source, cases, views, value)) for value in classes or (None,)]
+    if missing := [value for value, pool in zip(classes, lesions, strict=False) if not pool]:
+        raise TfmedError(f"no slice to draw from holds the label values {missing}; leave them out of classes")
+    lesions = [pool for pool in lesions if pool]
+    if not lesions and not healthy:
+        raise TfmedError(f"no slice to draw from: {len(cases)} cases and views {tuple(views)} hold no brain")
+    return lesions, healthy
+
+
+def _with_lesion(
+    source: Source, cases: Sequence[int], views: Sequence[int], value: int | None
+) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Per case and view the slices with this label value, or with any."""
     for number in cases:
         case = source.cases[number]
-        for view in views:
-            lesion.append((number, view, np.asarray(case.lesion_slices[view])))
-            healthy.append((number, view, np.setdiff1d(case.brain_slices[view], case.lesion_slices[view])))
-    lesion, healthy = ([entry for entry in pool if len(entry[2])] for pool in (lesion, healthy))
-    if not lesion and not healthy:
-        raise TfmedError(f"no slice to draw from: {len(cases)} cases and views {tuple(views)} hold no brain")
-    return lesion, healthy
+        if value is None:
+            by_view = case.lesion_slices
+        elif hasattr(case, "label_slices"):
+            by_view = case.label_slices.get(value, ((),) * len(case.lesion_slices))
+        else:
+            raise TfmedError(f"{case.id} doesn't tell its slices by label value; only cases of a store do")
+        yield from ((number, view, np.asarray(by_view[view], np.int64)) for view in views)
+
+
+def _pool(entries: Iterable[tuple[int, int, np.ndarray]]) -> Pool:
+    return [entry for entry in entries if len(entry[2])]
 
 
 def epoch(
-    pools: tuple[Pool, Pool], lesion_fraction: float, samples: int, seed: int, index: int
+    pools: tuple[list[Pool], Pool], lesion_fraction: float, samples: int, seed: int, index: int
 ) -> np.ndarray:
     """The samples of epoch ``index``: int64 [samples, 3] of case, view, slice; a function of its arguments.
 
-    A share of ``lesion_fraction`` shows lesion (to the nearest sample; all or none if one pool is empty).
-    Within each kind the pairs of case and view take turns, in an order drawn anew each epoch, so all occur
-    equally often to within one; the slice is uniform among those of its pair and kind. Finally everything is
-    shuffled.
+    A share of ``lesion_fraction`` shows lesion (to the nearest sample; all or none if one kind is empty),
+    divided equally among the pools of lesions. Within each pool the pairs of case and view take turns, in an
+    order drawn anew each epoch, so all occur equally often to within one; the slice is uniform among those of
+    its pair and pool. Finally everything is shuffled.
     """
-    lesion, healthy = pools
+    lesions, healthy = pools
     rng = generator(seed, EPOCH, index)
-    share = round(samples * lesion_fraction) if lesion and healthy else samples * bool(lesion)
-    chosen = _turns(lesion, share, rng) + _turns(healthy, samples - share, rng)
+    share = round(samples * lesion_fraction) if lesions and healthy else samples * bool(lesions)
+    chosen = []
+    for number, pool in enumerate(lesions):
+        first, last = (share * part // len(lesions) for part in (number, number + 1))
+        chosen += _turns(pool, last - first, rng)
+    chosen += _turns(healthy, samples - share, rng)
     return rng.permutation(np.array(chosen, np.int64), axis=0)
 
 

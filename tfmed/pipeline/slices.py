@@ -35,11 +35,12 @@ class Sampler:
         seed: int = 0,
         epoch_samples: int = 1000,
         views: Sequence[int] = (0, 1, 2),
+        classes: Sequence[int] = (),
         lesion_fraction: float = 0.6,
         augment: Augmentation | None = None,
     ) -> None:
         _check(source, cases, views)
-        pools = sampling.pools(source, cases, views)
+        pools = sampling.pools(source, cases, views, classes)
         self.source, self.size, self.seed = source, size, seed
         self.augment, self.epoch_samples = augment, epoch_samples
         self._epoch = lru_cache(maxsize=2)(
@@ -81,6 +82,7 @@ def slices(
     epoch_samples: int = 1000,
     start: int = 0,
     views: Sequence[int] = (0, 1, 2),
+    classes: Sequence[int] = (),
     lesion_fraction: float = 0.6,
     augment: Augmentation | None,
     targets: Targets,
@@ -91,9 +93,9 @@ def slices(
     ``inputs`` are ``image`` [N, H, W, M] float32 and ``present`` [N, M] float32; ``targets`` is what the pure
     function of the same name makes of labels [H, W] uint8, with arrays of fixed shape, batched. Slices are
     cropped or padded around their centre to ``size``. ``cases`` are numbers into ``source.cases``. A share of
-    ``lesion_fraction`` of each epoch of ``epoch_samples`` samples shows lesion; the epochs follow each other
-    without end, from sample ``start`` on. Worker ``shard[0]`` of ``shard[1]`` gets every ``shard[1]``-th
-    sample.
+    ``lesion_fraction`` of each epoch of ``epoch_samples`` samples shows lesion, and each label value of
+    ``classes`` an equal part of that share; the epochs follow each other without end, from sample ``start``
+    on. Worker ``shard[0]`` of ``shard[1]`` gets every ``shard[1]``-th sample.
     """
     import tensorflow as tf
 
@@ -104,6 +106,7 @@ def slices(
         seed=seed,
         epoch_samples=epoch_samples,
         views=views,
+        classes=classes,
         lesion_fraction=lesion_fraction,
         augment=augment,
     )

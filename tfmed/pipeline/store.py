@@ -10,6 +10,8 @@ without its lock.
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,23 +23,33 @@ import numpy as np
 from tfmed.errors import TfmedError
 from tfmed.pipeline.source import SLICE_AXES, VIEWS
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
 class Stack:
-    """The slices of one view: an array ``shape`` = (K, H, W[, M]) of ``dtype`` at ``offset`` in a file."""
+    """The slices of one view: an array ``shape`` = (K, H, W[, M]) of ``dtype`` at ``offset`` in a file.
+
+    ``written`` tells one version of the file from the next.
+    """
 
     path: Path
+    written: tuple[int, int]
     offset: int
     shape: tuple[int, ...]
     dtype: np.dtype
 
     def read(self, index: int) -> np.ndarray:
-        """Slice ``index``, counted from 0: [H, W] or [H, W, M]."""
+        """Slice ``index``, counted from 0: [H, W] or [H, W, M]. TfmedError if the case was prepared anew."""
         count = int(np.prod(self.shape[1:]))
         start = self.offset + index * count * self.dtype.itemsize
-        return np.fromfile(self.path, self.dtype, count, offset=start).reshape(self.shape[1:])
+        try:
+            with open(self.path, "rb", buffering=0) as file:
+                if _written(os.fstat(file.fileno())) == self.written:
+                    return np.fromfile(file, self.dtype, count, offset=start).reshape(self.shape[1:])
+        except FileNotFoundError:
+            raise TfmedError(f"{self.path} was removed while it was in use") from None
+        raise TfmedError(f"{self.path} was prepared anew while it was in use; open the store again")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +57,7 @@ class PreparedCase:
     """One case of a store; ``center`` and ``scale`` [M] undo z-scores, ``affine`` goes to world mm (RAS+).
 
     ``present`` tells by modality of the store whether the case has it. ``image`` and ``labels`` are by view.
+    ``label_slices`` are the slices by view that hold a label value.
     """
 
     id: str
@@ -61,6 +74,7 @@ class PreparedCase:
     scale: np.ndarray
     lesion_slices: tuple[np.ndarray, ...]
     brain_slices: tuple[np.ndarray, ...]
+    label_slices: dict[int, tuple[np.ndarray, ...]]
     image: tuple[Stack, ...]
     labels: tuple[Stack, ...] | None
 
@@ -98,11 +112,21 @@ def _stacked(image: np.ndarray, axis: int) -> np.ndarray:
 
 def read_facts(path: Path) -> dict[str, Any]:
     """The JSON facts of a case's file; TfmedError where it is no file of a store, or of another format."""
+    with _opened(path) as file:
+        return _facts(path, file)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
     try:
         with h5py.File(path) as file:
-            facts = json.loads(file.attrs["tfmed"])
+            yield file
     except (OSError, KeyError, ValueError) as error:
         raise TfmedError(f"{path} is not a readable case of a store ({error}); prepare it again") from None
+
+
+def _facts(path: Path, file: h5py.File) -> dict[str, Any]:
+    facts = json.loads(file.attrs["tfmed"])
     if facts.get("format") != FORMAT:
         raise TfmedError(
             f"{path} has store format {facts.get('format')}, this version reads {FORMAT}; prepare it again"
@@ -112,12 +136,21 @@ def read_facts(path: Path) -> dict[str, Any]:
 
 def _stacks(path: Path, file: h5py.File, name: str) -> tuple[Stack, ...]:
     found = [file[name][view] for view in VIEWS]
-    return tuple(Stack(path, data.id.get_offset(), data.shape, data.dtype) for data in found)
+    written = _written(os.fstat(file.id.get_vfd_handle()))
+    return tuple(Stack(path, written, data.id.get_offset(), data.shape, data.dtype) for data in found)
+
+
+def _written(stat: os.stat_result) -> tuple[int, int]:
+    return stat.st_ino, stat.st_mtime_ns
+
+
+def _indices(by_view: list[list[int]]) -> tuple[np.ndarray, ...]:
+    return tuple(np.array(indices, np.int64) for indices in by_view)
 
 
 def _read_case(path: Path) -> PreparedCase:
-    facts = read_facts(path)
-    with h5py.File(path) as file:
+    with _opened(path) as file:
+        facts = _facts(path, file)
         image = _stacks(path, file, "image")
         labels = _stacks(path, file, "labels") if "labels" in file else None
     depth, width, height, _ = image[0].shape
@@ -129,8 +162,9 @@ def _read_case(path: Path) -> PreparedCase:
         affine=np.array(facts["affine"]),
         center=np.array(facts["center"]),
         scale=np.array(facts["scale"]),
-        lesion_slices=tuple(np.array(indices, np.int64) for indices in facts["lesion_slices"]),
-        brain_slices=tuple(np.array(indices, np.int64) for indices in facts["brain_slices"]),
+        lesion_slices=_indices(facts["lesion_slices"]),
+        brain_slices=_indices(facts["brain_slices"]),
+        label_slices={int(value): _indices(by_view) for value, by_view in facts["label_slices"].items()},
         image=image,
         labels=labels,
     )

@@ -15,6 +15,7 @@ _MODULES = {
     "load_recipe": "recipe",
     "open_sources": "sources",
     "pick_strategy": "cluster",
+    "sampler_of": "data",
     "train": "loop",
 }
 __all__ = sorted(_MODULES)

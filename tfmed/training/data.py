@@ -1,8 +1,10 @@
 """Slices of the patients that train and of those that validate, as the training loop wants them."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,8 +13,9 @@ from tfmed import datasets, pipeline
 from tfmed.errors import TfmedError
 from tfmed.pipeline import Source, SourceCase
 from tfmed.pipeline.mixed import MixedSource
-from tfmed.training.recipe import Recipe
-from tfmed.training.sources import PARTS, Opened
+from tfmed.training.checks import check_same_data
+from tfmed.training.recipe import Recipe, load_recipe
+from tfmed.training.sources import PARTS, Opened, open_sources
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -62,17 +65,22 @@ class SliceData:
 
     def training(self, batch: int, start: int, shard: tuple[int, int]) -> "tf.data.Dataset":
         return pipeline.slices(
-            self._source,
-            cases=[member.number for member in self.parts["train"]],
-            size=self._recipe.size,
-            batch=batch,
-            seed=self._recipe.seed,
-            start=start,
-            shard=shard,
-            lesion_fraction=self._recipe.lesion_fraction,
-            augment=self._augment,
-            targets=self._targets,
+            self._source, **self._drawn(), batch=batch, start=start, shard=shard, targets=self._targets
         )
+
+    def sampler(self) -> pipeline.Sampler:
+        """Makes any one training sample again."""
+        return pipeline.Sampler(self._source, **self._drawn())
+
+    def _drawn(self) -> dict[str, Any]:
+        """What decides which slices training gets, and how they look."""
+        return {
+            "cases": [member.number for member in self.parts["train"]],
+            "size": self._recipe.size,
+            "seed": self._recipe.seed,
+            "lesion_fraction": self._recipe.lesion_fraction,
+            "augment": self._augment,
+        }
 
     def validation(self) -> "tf.data.Dataset | None":
         if not self.parts["val"] or not self._recipe.validate_samples:
@@ -95,7 +103,28 @@ class SliceData:
         """Sources, and of each part the number of cases and patients and the hash that names the set."""
         folds = dict(zip(("folds", "fold"), self._folds, strict=True)) if self._folds[0] else {}
         parts = {name: _described(members) for name, members in self.parts.items()}
-        return {"sources": self._names, "edition": self._source.edition, **folds, **parts}
+        about = {"sources": self._names, "modalities": list(self._source.modalities)}
+        return about | {"edition": self._source.edition, **folds, **parts}
+
+
+def sampler_of(run: Path) -> pipeline.Sampler:
+    """Makes any training sample of a run again, from the sources that it names.
+
+    TfmedError where these are gone (they are looked for from where training was started) or hold other cases.
+    """
+    about = json.loads((run / "data.json").read_text(encoding="utf-8"))
+    recipe = load_recipe(run / "recipe.toml")
+    data = SliceData(
+        open_sources(about["sources"]),
+        about.get("modalities", ()),
+        lambda labels, edition: {},
+        recipe,
+        names=about["sources"],
+        folds=about.get("folds"),
+        fold=about.get("fold"),
+    )
+    check_same_data(run, data.describe())
+    return data.sampler()
 
 
 def split_sources(
