@@ -4,12 +4,12 @@
 
 The study is a glioma phantom of 240x240x155 voxels with four modalities, written as BRATS 2015 (or FOLDER, in
 a known layout). Each round starts a new process for each candidate, bound to the same cores, that loads its
-model and the study and then predicts twice: ``first`` holds what is traced or planned once, ``next`` does not;
-``cpu`` are the CPU seconds of ``next``, which say more on a machine that does other work besides. tfmed runs
-its shipped weights over every slice of three views, fuses and reports; SegResNet (init_filters 16, four channels
-to three, 4.7 M parameters; random weights, as time does not depend on them) runs over windows of 128^3 with
-overlap .5. ``peak`` is the largest resident set of the process, its libraries and the study in it. After every
-round ``predict-HARDWARE.csv`` beside this file is written anew.
+model and the study and then predicts twice: ``first`` holds what is traced or planned once, ``next`` does
+not; ``cpu`` are the CPU seconds of ``next``, which say more on a machine that does other work besides. tfmed
+runs its shipped weights over every slice of three views, fuses and reports; SegResNet (init_filters 16, four
+channels to three, 4.7 M parameters; random weights, as time does not depend on them) runs over windows of
+128^3 with overlap .5. ``peak`` is the largest resident set of the process, its libraries and the study in it.
+After every round ``predict-HARDWARE.csv`` beside this file is written anew.
 """
 
 import argparse
@@ -129,7 +129,9 @@ def measure(make: Callable[[Path, int], Callable[[], Any]], study: Path, cores: 
 def compare(
     candidates: dict[str, tuple[str, Path]], rounds: int, cores: int
 ) -> Iterator[list[dict[str, Any]]]:
-    """After each round, in which the candidates take turns, medians with the first candidate's ratio to each."""
+    """After each round, in which the candidates take turns, medians with the first candidate's ratio to
+    each.
+    """
     found: dict[str, list[dict[str, float]]] = {name: [] for name in candidates}
     for _ in range(rounds):
         for name, (python, study) in candidates.items():

@@ -16,6 +16,11 @@ def test_the_surer_detection_takes_the_instance_that_both_cover() -> None:
     np.testing.assert_array_equal(swapped, [[True, True], [True, False]])
 
 
+def test_a_true_instance_is_matched_once() -> None:
+    iou = np.array([[0.0, 0.9], [0.0, 0.8]])
+    np.testing.assert_array_equal(hits(np.array([0.9, 0.8]), iou, np.array([0.5])), [[True], [False]])
+
+
 def test_average_precision_by_hand() -> None:
     scores = np.array([0.9, 0.8, 0.7])
     found = np.array([[True], [False], [True]])

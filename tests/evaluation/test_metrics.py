@@ -222,3 +222,8 @@ def test_panoptic_quality_by_hand() -> None:
     found = components(box((1, 1, 1), (6, 6, 4)) | box((12, 1, 1), (5, 5, 5)))
     scores = matching(found, truth)
     assert (scores["pq"], scores["sq"], scores["rq"]) == pytest.approx((2 / 3 / 2, 2 / 3, 1 / 2))
+
+
+def test_nearness_counts_diagonal_steps_within_a_plane() -> None:
+    truth, piece = box((2, 2, 2), (5, 5, 5)), box((9, 9, 2), (2, 2, 5))
+    assert lesion_dice(truth | piece, truth) == pytest.approx(2 * 125 / (125 + 125 + 20))
