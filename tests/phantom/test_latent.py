@@ -1,17 +1,21 @@
 """Latent volumes, and the exactness of the ground truth that follows from them."""
 
+import warnings
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tfmed.phantom import glioma
+from tfmed.phantom import glioma, kinds, surroundings
+from tfmed.phantom.anatomy import analytic
 from tfmed.phantom.kinds.glioma import brats2015
 from tfmed.phantom.latent import LESION, Latent, build
 from tfmed.phantom.studies import make
 from tfmed.phantom.tissues import Tissue
-from tfmed.phantom.warp import BRATS
+from tfmed.phantom.warp import BRATS, nearest_codes
 
 
 def test_fractions_never_exceed_a_whole_voxel(latents: list[Latent]) -> None:
@@ -25,7 +29,7 @@ def test_fractions_never_exceed_a_whole_voxel(latents: list[Latent]) -> None:
 @given(arrays(np.uint8, (4, 5), elements=st.integers(0, 63)))
 def test_labels_follow_the_fractions(fractions: np.ndarray) -> None:
     channels = np.concatenate([np.zeros((LESION, 5), np.uint8), fractions])
-    for column, label in zip(fractions.T.astype(int), brats2015(channels), strict=True):
+    for column, label in zip(fractions.T.astype(int), brats2015(channels, {}), strict=True):
         necrosis, oedema, non_enhancing, enhancing = column
         core = necrosis + non_enhancing + enhancing
         if core >= 128:
@@ -85,9 +89,53 @@ def test_plans_span_the_clinic() -> None:
     rng = np.random.default_rng(0)
     plans = [glioma.draw(rng) for _ in range(2000)]
     total = np.array([plan.core_ml + plan.oedema_ml for plan in plans])
-    assert total.min() >= 1 and total.max() <= 250
-    assert np.percentile(total, 5) < 20 and np.percentile(total, 95) > 130
+    assert total.min() < 2 and 200 < total.max() <= 250
+    assert np.percentile(total, 5) < 10 and np.percentile(total, 95) > 150
     assert np.mean([plan.grade == "HGG" for plan in plans]) == pytest.approx(0.75, abs=0.04)
+    high = [plan for plan in plans if plan.grade == "HGG"]
+    assert 50 < np.median([plan.oedema_ml for plan in high]) < 90
+    assert 15 < np.median([plan.core_ml for plan in high]) < 35
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.floats(1, 110), st.sampled_from([0.0, 1.0]), st.integers(0, 99))
+def test_what_grows_has_the_volume_planned(core_ml: float, ratio: float, seed: int) -> None:
+    grid = BRATS.coarse(3.0)
+    rng = np.random.default_rng(seed)
+    place = grid.millimetres()
+    codes = nearest_codes(analytic(0), place)
+    depth = surroundings.surface_depth(codes, grid)
+    plan = replace(glioma.draw(rng), core_ml=core_ml, oedema_ml=ratio * core_ml, infratentorial=False)
+    growth = glioma.grow(plan, codes, depth, grid, rng)
+    grown_ml = (growth.core > 0).sum() * 0.027
+    assert 0.5 * core_ml - 0.7 < grown_ml < 1.9 * core_ml + 1.5
+    assert ((growth.oedema > 0) >= (growth.core > 0.8)).all()
+    assert np.abs(growth.push).max() <= plan.push_mm + 1e-3
+
+
+def test_many_seeds_of_all_kinds_grow_without_a_warning() -> None:
+    grid = BRATS.coarse(6.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for seed in range(8):
+            for kind in kinds.KINDS:
+                latent = build(kind, seed, "analytic", grid)
+                assert latent.channels[LESION:].astype(int).sum(0).max() <= 255
+
+
+def test_after_a_resection_there_is_a_cavity_instead_of_necrosis() -> None:
+    grid = BRATS.coarse(3.0)
+    latent = build("glioma", 1, "analytic", grid, kinds.Options(grade="HGG", cavity=True))
+    cavity = latent.labels("brats2024") == 4
+    assert cavity.sum() > 0.3 * np.isin(latent.labels("brats2024"), (1, 3, 4)).sum()
+    for edition in ("brats2015", "brats2018", "brats2023"):
+        assert not latent.labels(edition)[cavity].any()
+    assert not (latent.labels("brats2015") == 1).any()
+    untouched = build("glioma", 1, "analytic", grid, kinds.Options(grade="HGG"))
+    assert not (untouched.labels("brats2024") == 4).any()
+    np.testing.assert_array_equal(untouched.labels("brats2024") > 0, untouched.labels() > 0)
+    fluid = latent.channels[LESION][cavity]
+    assert fluid.mean() > 160
 
 
 def test_grown_volumes_stay_in_the_clinical_range(latents: list[Latent]) -> None:

@@ -161,13 +161,23 @@ def _realistic(
     values /= values[Tissue.WHITE]
     if modality in ("t1", "t1c", "t2"):
         values[Tissue.VESSEL] *= rng.uniform(0.7, 1.3) if modality == "t1c" else rng.uniform(0.4, 1.1)
-    if lesion is None and modality in ("flair", "t2"):
+    if lesion is not None:
+        _keep_bright(modality, values, lesion, rng)
+    elif modality in ("flair", "t2"):
         _fade(values, rng)
     if lesion is None and modality == "t1c":
         floor = values[list(PARENCHYMA)].max()
         enhancing = N_TISSUES + 3
         values[enhancing] = max(values[enhancing], floor * rng.uniform(1.08, 1.2))
     return values * np.exp(rng.normal(0, 0.03, values.shape))
+
+
+def _keep_bright(modality: str, values: np.ndarray, lesion: Signals, rng: np.random.Generator) -> None:
+    """Parts that are known by their brightness are no darker than the brightest tissue."""
+    floor = values[list(PARENCHYMA)].max() * rng.uniform(1.04, 1.2)
+    bright = np.array(lesion.signs.get(modality, (0, 0, 0, 0))) > 0
+    parts = values[N_TISSUES:SPOT]
+    parts[bright] = np.maximum(parts[bright], floor)
 
 
 def _perfusion(modality: str, rng: np.random.Generator, lesion: Signals | None) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ class Latent:
 
     def labels(self, edition: str | None = None) -> np.ndarray:
         """The label map of ``box`` in the values of an edition of the kind, uint8 [x,y,z]."""
-        return label_maker(self.kind, edition)(self.channels)
+        return label_maker(self.kind, edition)(self.channels, self.provenance)
 
     def volumes_ml(self) -> dict[str, float]:
         """Volume in ml of each label value, as {"1": ml, ...}."""
@@ -47,8 +48,8 @@ class Latent:
         return {str(v): round(float(n) * voxel_ml, 3) for v, n in enumerate(counts) if v and n}
 
 
-def label_maker(kind: str, edition: str | None = None) -> Callable[[np.ndarray], np.ndarray]:
-    """What makes labels of an edition (by default the kind's first) of channels uint8 [9, ...]."""
+def label_maker(kind: str, edition: str | None = None) -> Callable[[np.ndarray, dict[str, Any]], np.ndarray]:
+    """What makes labels of an edition (by default the kind's first) of channels and provenance."""
     editions = kinds.get(kind).editions
     if edition is None:
         edition = next(iter(editions))

@@ -69,7 +69,7 @@ class LatentCase:
         """Labels of ``edition`` of channels uint8 [9, ...]; all 0 where there is no lesion."""
         if self.edition is None:
             return np.zeros(channels.shape[1:], np.uint8)
-        return label_maker(self.kind, self.edition)(channels)
+        return label_maker(self.kind, self.edition)(channels, self.provenance)
 
 
 class LatentSource:

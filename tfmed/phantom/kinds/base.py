@@ -109,14 +109,16 @@ class Pathology:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of phantom. ``editions``: by name, what makes a label map (uint8 [...]) of channels [9, ...];
+    """A kind of phantom.
 
-    the first one is the default. ``signals``: the lesion's physics, from the provenance and chance, None
-    where it is a glioma's. ``options``: names of the ``Options`` that apply.
+    editions: by name, what makes a label map (uint8 [...]) of channels [9, ...] and the provenance; the first
+    one is the default. modalities: the default. options: names of the ``Options`` that apply. signals: the
+    lesion's physics, from the provenance and chance, None where it is a glioma's. parts: names of the
+    lesion's four parts, none where there is no lesion.
     """
 
     pathology: Callable[[Options], Pathology]
-    editions: dict[str, Callable[[np.ndarray], np.ndarray]]
+    editions: dict[str, Callable[[np.ndarray, dict[str, Any]], np.ndarray]]
     modalities: tuple[str, ...]
     options: frozenset[str] = frozenset({"skull"})
     signals: Callable[[dict[str, Any], np.random.Generator], Signals] | None = None

@@ -1,5 +1,7 @@
 """Gliomas: where the growth of ``tfmed.phantom.glioma`` lies in a head, and what its label maps say."""
 
+from typing import Any
+
 import numpy as np
 
 from tfmed.phantom import glioma
@@ -23,6 +25,9 @@ class Glioma(Pathology):
 
     def grow(self, ground: Ground, rng: np.random.Generator) -> np.ndarray:
         self.plan = glioma.draw(rng, self.options.grade)
+        if self.options.cavity:
+            self.plan = self.plan.resected(rng)
+            self.facts["cavity"] = True
         self.growth = glioma.grow(self.plan, ground.codes, ground.depth, ground.grid, rng)
         self.diagnosis = self.facts["grade"] = self.plan.grade
         return self.growth.push
@@ -70,13 +75,21 @@ class Glioma(Pathology):
         return np.stack([core, scene.room(receptive, final), core, core])
 
 
-def brats2015(channels: np.ndarray) -> np.ndarray:
+def brats2015(channels: np.ndarray, facts: dict[str, Any]) -> np.ndarray:
     """BRATS 2015 labels of the lesion's fractions, uint8 [...].
 
     Core where necrosis + non-enhancing + enhancing >= 128; of it necrosis where it makes at least half, else
     enhancing where it is no less than non-enhancing, else non-enhancing. Outside the core, oedema where it is
-    at least half of what the core leaves.
+    at least half of what the core leaves. After a resection ("cavity" in ``facts``) the first part is the
+    cavity, which is no tumour: 0.
     """
+    labels = _regions(channels)
+    if facts.get("cavity"):
+        labels[labels == 1] = 0
+    return labels
+
+
+def _regions(channels: np.ndarray) -> np.ndarray:
     necrosis, oedema, non_enhancing, enhancing = channels[LESION:].astype(np.int16)
     solid = non_enhancing + enhancing
     core = necrosis + solid
@@ -85,25 +98,26 @@ def brats2015(channels: np.ndarray) -> np.ndarray:
     return np.where(core >= 128, inside, around).astype(np.uint8)
 
 
-def brats2018(channels: np.ndarray) -> np.ndarray:
+def brats2018(channels: np.ndarray, facts: dict[str, Any]) -> np.ndarray:
     """As ``brats2015``, with non-enhancing core counted as necrosis (1)."""
-    return np.array([0, 1, 2, 1, 4], np.uint8)[brats2015(channels)]
+    return np.array([0, 1, 2, 1, 4], np.uint8)[brats2015(channels, facts)]
 
 
-def brats2023(channels: np.ndarray) -> np.ndarray:
+def brats2023(channels: np.ndarray, facts: dict[str, Any]) -> np.ndarray:
     """As ``brats2018``, with enhancing core numbered 3."""
-    return np.array([0, 1, 2, 1, 3], np.uint8)[brats2015(channels)]
+    return np.array([0, 1, 2, 1, 3], np.uint8)[brats2015(channels, facts)]
 
 
-def brats2024(channels: np.ndarray) -> np.ndarray:
-    """As ``brats2023``."""
-    return brats2023(channels)
+def brats2024(channels: np.ndarray, facts: dict[str, Any]) -> np.ndarray:
+    """As ``brats2023``, with the resection cavity numbered 4."""
+    values = [0, 4 if facts.get("cavity") else 1, 2, 1, 3]
+    return np.array(values, np.uint8)[_regions(channels)]
 
 
 KIND = Kind(
     Glioma,
     {"brats2015": brats2015, "brats2018": brats2018, "brats2023": brats2023, "brats2024": brats2024},
     modalities=("flair", "t1", "t1c", "t2"),
-    options=frozenset({"grade", "skull"}),
+    options=frozenset({"grade", "cavity", "skull"}),
     parts=PARTS,
 )

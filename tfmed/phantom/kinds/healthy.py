@@ -1,5 +1,7 @@
 """Healthy heads, and the tissue segmentation that OASIS-1 brings of its sessions."""
 
+from typing import Any
+
 import numpy as np
 
 from tfmed.phantom.channels import dominant
@@ -13,12 +15,12 @@ SEGMENTS = {
 }
 
 
-def oasis1(channels: np.ndarray) -> np.ndarray:
+def oasis1(channels: np.ndarray, facts: dict[str, Any]) -> np.ndarray:
     """1 cerebrospinal fluid, 2 grey matter, 3 white matter: what makes up most of each voxel, uint8 [...]."""
     return table(SEGMENTS).astype(np.uint8)[dominant(channels)]
 
 
-def unlabelled(channels: np.ndarray) -> np.ndarray:
+def unlabelled(channels: np.ndarray, facts: dict[str, Any]) -> np.ndarray:
     """All 0: a healthy head in the labels of a disease."""
     return np.zeros(channels.shape[1:], np.uint8)
 

@@ -132,7 +132,7 @@ def _turn(axis: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.linalg.qr(basis)[0].T
 
 
-def ms2008(channels: np.ndarray) -> np.ndarray:
+def ms2008(channels: np.ndarray, facts: dict[str, Any]) -> np.ndarray:
     """MS lesion challenge 2008: 1 where lesion, black hole and active lesion make half, uint8 [...]."""
     return (channels[LESION : LESION + 3].astype(np.int16).sum(0) >= 128).astype(np.uint8)
 
@@ -141,13 +141,13 @@ def signals(facts: dict[str, Any], rng: np.random.Generator) -> Signals:
     """Lesions bright on T2 and FLAIR; black holes dark on T1; active ones take up contrast agent."""
     relaxation = np.array(
         [
-            (rng.uniform(1080, 1550), rng.uniform(105, 175), rng.uniform(0.8, 0.88), rng.uniform(0.9, 1.2)),
-            (rng.uniform(1500, 2600), rng.uniform(130, 280), rng.uniform(0.84, 0.93), rng.uniform(1.1, 1.7)),
+            (rng.uniform(1250, 1750), rng.uniform(105, 175), rng.uniform(0.76, 0.84), rng.uniform(0.9, 1.2)),
+            (rng.uniform(1800, 3200), rng.uniform(130, 280), rng.uniform(0.8, 0.9), rng.uniform(1.1, 1.7)),
             (rng.uniform(1150, 1600), rng.uniform(110, 180), rng.uniform(0.82, 0.9), rng.uniform(0.8, 1.2)),
             (rng.uniform(900, 1020), rng.uniform(76, 92), 0.72, 0.8),
         ]
     )
-    gadolinium = np.array([np.inf, np.inf, rng.uniform(350, 800), np.inf])
+    gadolinium = np.array([np.inf, np.inf, rng.uniform(400, 900), np.inf])
     signs = {
         "flair": (1, 1, 1, 0), "t2": (1, 1, 1, 0), "pd": (1, 1, 1, 0), "t1": (-1, -1, -1, 0),
         "t1c": (-1, -1, 1, 0), "dwi": (0, 0, 0, 0), "adc": (1, 1, 0, 0),

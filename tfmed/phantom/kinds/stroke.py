@@ -143,15 +143,15 @@ def _quantile(values: np.ndarray, count: float) -> float:
     return float(ordered[min(len(ordered) - 1, int(count))])
 
 
-def siss(channels: np.ndarray) -> np.ndarray:
+def siss(channels: np.ndarray, facts: dict[str, Any]) -> np.ndarray:
     """ISLES 2015 SISS: 1 where infarct, its blood and its cavity make up at least half, uint8 [...]."""
     fractions = channels[LESION:].astype(np.int16)
     return (fractions[0] + fractions[2] + fractions[3] >= 128).astype(np.uint8)
 
 
-def spes(channels: np.ndarray) -> np.ndarray:
+def spes(channels: np.ndarray, facts: dict[str, Any]) -> np.ndarray:
     """ISLES 2015 SPES: 1 the infarct's core as in ``siss``, 2 penumbra where both make half, uint8 [...]."""
-    core = siss(channels)
+    core = siss(channels, facts)
     both = channels[LESION:].astype(np.int16).sum(0) >= 128
     return np.where(both & (core == 0), 2, core).astype(np.uint8)
 
