@@ -72,6 +72,7 @@ $(VENV)/.test: requirements/test.lock $(VENV)/.demo
 
 $(VENV)/.peers: $(VENV)/.test
 	$(PIP) install -c requirements/test.lock $$($(BIN)/python requirements/extra.py peers)
+	$(PIP) install --no-deps "panoptica>=2.1" brats-evaluation
 	@touch $@
 
 $(VENV)/.tfmed: pyproject.toml setup.py $(OP_SOURCES) $(VENV)/.demo
