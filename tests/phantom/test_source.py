@@ -37,6 +37,13 @@ def test_a_slice_is_a_function_of_its_generator_and_differs_between_generators(s
     assert (first != other).any()
 
 
+def test_plain_slices_are_alike_in_every_call(source: LatentSource) -> None:
+    plain = LatentSource(*(case.path for case in source.cases), plain=True)
+    index = int(source.cases[0].lesion_slices[0][0])
+    first, other = (plain.slice(0, 0, index, np.random.default_rng(s))[0] for s in (1, 2))
+    np.testing.assert_allclose(first, other, atol=0.02)
+
+
 def test_slices_are_normalised_by_the_whole_volume_and_not_by_themselves(source: LatentSource) -> None:
     means, squares, own = [], [], []
     for seed in range(12):

@@ -77,14 +77,19 @@ class LatentSource:
 
     path: a folder of ``*.h5`` latent volumes (or several folders, or files), in the order of their names.
     modalities: those of the first volume's kind by default. random_share: how many modalities get a free
-    contrast instead of a realistic one. TfmedError where nothing is found, a file is something else, or
-    lesions of several kinds lie together, whose labels have no common meaning.
+    contrast instead of a realistic one. plain: the mean contrast and a perfect scanner every time, to compare
+    with. TfmedError where nothing is found, a file is something else, or lesions of several kinds lie
+    together, whose labels have no common meaning.
     """
 
     def __init__(
-        self, *paths: str | Path, modalities: tuple[str, ...] | None = None, random_share: float = 0.3
+        self,
+        *paths: str | Path,
+        modalities: tuple[str, ...] | None = None,
+        random_share: float = 0.3,
+        plain: bool = False,
     ) -> None:
-        self.random_share = random_share
+        self.random_share, self.plain = random_share, plain
         self.cases = [_case(file) for path in paths for file in _files(Path(path))]
         editions = sorted({case.edition for case in self.cases if case.edition})
         if len(editions) > 1:
@@ -109,8 +114,12 @@ class LatentSource:
         axis = 2 - view
         physics = kinds.get(about.kind).signals
         lesion = physics(about.provenance, rng) if physics else None
-        contrast = contrasts.draw(self.modalities, rng, self.random_share, lesion)
-        scanner = scanners.draw(len(self.modalities), rng)
+        if self.plain:
+            contrast = contrasts.plain(self.modalities, lesion)
+            scanner = scanners.perfect(len(self.modalities))
+        else:
+            contrast = contrasts.draw(self.modalities, rng, self.random_share, lesion)
+            scanner = scanners.draw(len(self.modalities), rng)
         planes = self._planes(case, view)
         channels = np.expand_dims(planes[index], axis + 1)
         coordinates = [np.linspace(-1, 1, n, dtype=np.float32) for n in about.shape]
