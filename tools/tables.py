@@ -50,12 +50,11 @@ def command(number: str, json_path: Path | None, style: str, **options: Any) -> 
 
     if json_path is not None and not json_path.absolute().parent.is_dir():
         raise TfmedError(f"{json_path} can't be written: its folder doesn't exist.")
-    make = {"3": _table_3, "4": _table_4, "5": _table_5}[number]
-    tables, content, failures = make(json_path, **options)
+    make: dict[str, Any] = {"3": _table_3, "4": _table_4, "5": _table_5}
+    tables, content, failures = make[number](json_path, **options)
     if json_path is not None:
         write_json(content, json_path)
-    render = {"text": "text", "markdown": "markdown", "csv": "csv"}[style]
-    click.echo("\n\n".join(getattr(table, render)() for table in tables))
+    click.echo("\n\n".join(getattr(table, style)() for table in tables))
     for failure in failures:
         click.echo(f"tfmed: failed: {failure}", err=True)
     if failures:

@@ -69,7 +69,7 @@ def compare(first: str, second: str, unit: str = "patient") -> dict[str, Any]:
     for region in (name for name in a.regions if name in b.regions):
         for metric in COMPARED:
             pairs = [_value(scores, cases, region, metric) for scores in (a, b)]
-            found = paired_difference(*pairs, units)
+            found = paired_difference(pairs[0], pairs[1], units)
             if found.mean is not None:
                 differences.append(_row(region, metric, pairs, units, found))
     return {

@@ -49,8 +49,11 @@ class Scored:
 class Scorer(Protocol):
     """How one task is scored."""
 
-    groups: tuple[str, ...]
-    metrics: tuple[str, ...]
+    @property
+    def groups(self) -> tuple[str, ...]: ...
+
+    @property
+    def metrics(self) -> tuple[str, ...]: ...
 
     def score(self, prediction: Any, study: Study) -> Scored:
         """TfmedError where the study holds nothing to compare with."""
@@ -175,8 +178,8 @@ def _rates(found: np.ndarray, truth: np.ndarray) -> Scores:
 
 
 SCORERS: dict[str, Callable[[Mapping[str, Any]], Scorer]] = {
-    "instance_segmentation": lambda card: InstanceSegmentation(Rules.from_card(card)),
-    "detection": lambda card: Detection(Rules.from_card(card)),
+    "instance_segmentation": lambda card: InstanceSegmentation(Rules.from_card(dict(card))),
+    "detection": lambda card: Detection(Rules.from_card(dict(card))),
     "classification": lambda card: Classification(tuple(each["name"] for each in card["outputs"]["classes"])),
 }
 

@@ -7,11 +7,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfmed import geometry, tasks
+from tfmed.errors import TfmedError
 from tfmed.evaluation.stages import Found, Tally, add_slice
 from tfmed.inference import normalisation
 from tfmed.inference.graph import MARGIN, VIEW_AXES, bounding_box
+from tfmed.inference.rules import Rules
 from tfmed.inference.working import WorkingVolume, working_volume
-from tfmed.study import Study
+from tfmed.study import LabelMap, Study
 
 BATCH = 8
 # Instances pasted at once: each is a whole slice of every class for a moment.
@@ -32,13 +34,17 @@ def stage_scorer(model: Any) -> Callable[[Study], dict[str, Tally]]:
     run = tf.function(lambda inputs: model(inputs, training=False), input_signature=signature)
 
     def score(study: Study) -> dict[str, Tally]:
+        if study.labels is None:
+            raise TfmedError(f"Study {study.case_id} has no labels to compare with.")
+        edition = study.labels.edition or Rules.from_card(model.card).edition
+        truth = study.labels.canonical()
         tallies = {each["id"]: Tally() for each in task.classes}
-        for image, present, labels in _batches(study, tuple(model.modalities)):
+        for image, present, labels in _batches(study, truth, tuple(model.modalities)):
             outputs = {name: found.numpy() for name, found in run(_inputs(image, present)).items()}
             found = _found(model, outputs, labels.shape[1:])
             for each, slice_labels in zip(found, labels, strict=True):
                 if len(each.scores) or slice_labels.any():
-                    add_slice(tallies, each, task.targets(slice_labels, study.labels.edition))
+                    add_slice(tallies, each, task.targets(slice_labels, edition))
         return {each["name"]: tallies[each["id"]] for each in task.classes}
 
     return score
@@ -49,7 +55,7 @@ def _inputs(image: np.ndarray, present: np.ndarray) -> dict[str, tf.Tensor]:
 
 
 def _batches(
-    study: Study, modalities: tuple[str, ...]
+    study: Study, truth: LabelMap, modalities: tuple[str, ...]
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """(image [n, H, W, M], present [n, M], labels [n, H, W]) over the head, as the study function sees it."""
     working = working_volume(study, modalities)
@@ -57,17 +63,16 @@ def _batches(
     low, high = (corner.numpy() for corner in bounding_box(tf.reduce_any(inside, -1), MARGIN))
     box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
     volume = normalisation.normalise(tf.constant(working.volume[box]), inside[box]).numpy()
-    labels = _labels(study, working)[box]
+    labels = _labels(truth, working)[box]
     for axis in VIEW_AXES.values():
-        images, truth = np.moveaxis(volume, axis, 0), np.moveaxis(labels, axis, 0)
+        images, regions = np.moveaxis(volume, axis, 0), np.moveaxis(labels, axis, 0)
         for first in range(0, len(images), BATCH):
             image = images[first : first + BATCH]
-            yield image, np.repeat(working.present[None], len(image), 0), truth[first : first + BATCH]
+            yield image, np.repeat(working.present[None], len(image), 0), regions[first : first + BATCH]
 
 
-def _labels(study: Study, working: WorkingVolume) -> np.ndarray:
-    """The study's labels on the working grid."""
-    labels = study.labels.canonical()
+def _labels(labels: LabelMap, working: WorkingVolume) -> np.ndarray:
+    """Canonical labels on the working grid."""
     shape = working.volume.shape[:3]
     if tuple(n + 2 for n in labels.shape) == shape:
         return np.pad(labels.array, 1)
