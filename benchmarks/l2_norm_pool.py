@@ -251,11 +251,13 @@ def copy_seconds(nbytes: int, repeats: int) -> float:
     return float(np.median(times))
 
 
-def rows(case: Case, repeats: int) -> list[dict[str, object]]:
-    """One row a contestant and direction."""
+def rows(case: Case, repeats: int, against: list[str] | None) -> list[dict[str, object]]:
+    """One row a contestant and direction; `against` names those to take part, all by default."""
     found = []
     for backward in (False, True):
         calls = contestants(case, backward)
+        if against:
+            calls = {name: calls[name] for name in calls if name in ("l2_norm_pool", *against)}
         taken = measure(calls, repeats)
         x, y, moved = traffic_bytes(case, backward)
         wall = np.median([turn.wall for turn in taken["l2_norm_pool"]])
@@ -297,6 +299,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=31, help="turns of every contestant")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"), help="folder of the CSV")
     parser.add_argument("--case", type=int, action="append", help="only the case of this number, from 0")
+    parser.add_argument("--against", action="append", help="only this contestant, such as max_pool")
     parser.add_argument("--threads", type=int, help="threads of an op; all cores if not given")
     arguments = parser.parse_args()
     if not native_available():
@@ -309,7 +312,7 @@ def main() -> None:
     target = arguments.out / f"l2_norm_pool_{hardware(arguments.threads)}.csv"
     table: list[dict[str, object]] = []
     for case in chosen:
-        found = rows(case, arguments.repeats)
+        found = rows(case, arguments.repeats, arguments.against)
         for row in found:
             print(*row.values(), flush=True)
         table += found

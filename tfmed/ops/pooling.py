@@ -91,10 +91,11 @@ def l2_norm_pool(
         data_format: ``NHWC``, ``NCHW``, ``NDHWC``, ``NCDHW``; None means channels last, of x's rank.
 
     Returns:
-        The pooled tensor in x's type and layout. Half types are summed in float32, and float32 on the CPU in
-        float64, so that no normal float32 overflows or vanishes in the native op. Squares must be in range
-        otherwise: of bfloat16 and, in the composed form that stands in under XLA and in exports, of float32
-        (between 1e-19 and 1e19), of float64 (between 1e-154 and 1e154).
+        The pooled tensor in x's type and layout. Half types are summed in float32. So is float32 on the CPU,
+        at most 16 squares at a time, and in float64 where these leave its range: no normal float32 overflows
+        or vanishes in the native op. Squares must be in range otherwise: of bfloat16 and, in the composed
+        form that stands in under XLA and in exports, of float32 (between 1e-19 and 1e19), of float64
+        (between 1e-154 and 1e154).
 
     Raises:
         TfmedError: a rank, type, window, stride, padding, mode or layout that makes no sense.
