@@ -48,12 +48,12 @@ class Plan:
 def draw(rng: np.random.Generator, grade: str | None = None) -> Plan:
     """A plan: "HGG" in three of four cases where no grade is given; volumes 1 to 250 ml.
 
-    They are log-normal around a core of 27 ml and 2.9 times as much oedema in high grade, 32 ml and 0.7 times
+    They are log-normal around a core of 19 ml and 3 times as much oedema in high grade, 32 ml and 0.7 times
     in low grade, but for one in twelve, which was found early and is small.
     """
     high = rng.random() < 0.75 if grade is None else grade == "HGG"
-    core = np.exp(rng.normal(np.log(27 if high else 32), 0.8))
-    ratio = np.exp(rng.normal(np.log(2.9), 0.55)) if high else np.exp(rng.normal(np.log(0.7), 0.8))
+    core = np.exp(rng.normal(np.log(19 if high else 32), 0.8))
+    ratio = np.exp(rng.normal(np.log(3.0), 0.55)) if high else np.exp(rng.normal(np.log(0.7), 0.8))
     if rng.random() < 0.08:
         core, ratio = np.exp(rng.uniform(np.log(0.7), np.log(5))), rng.uniform(0, 4)
     core = float(np.clip(core, 0.7, 130))
