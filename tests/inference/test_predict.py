@@ -46,6 +46,19 @@ def test_lesions_are_found_measured_and_placed(model: ThresholdModel) -> None:
     assert result.instances.array[12, 32, 22] == 2
 
 
+@pytest.mark.parametrize(("least", "left"), [(0.8, 2), (0.9, 1), (0.999, 0)])
+def test_lesions_with_a_low_score_are_taken_out_by_the_cards_rule(
+    model: ThresholdModel, monkeypatch: pytest.MonkeyPatch, least: float, left: int
+) -> None:
+    study = make_study()
+    both = tfmed.predict(model, study)
+    monkeypatch.setitem(model.card["fusion"], "min_score", least)
+    result = tfmed.predict(model, study)
+    assert result.lesions == both.lesions[:left]
+    np.testing.assert_array_equal(np.unique(result.instances.array), range(left + 1))
+    np.testing.assert_array_equal(result.labels.array > 0, result.instances.array > 0)
+
+
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.permutations(range(3)), st.tuples(*[st.sampled_from([1, -1])] * 3))
 def test_any_orientation_gives_the_same_lesions_and_labels_in_its_own(

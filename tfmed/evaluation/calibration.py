@@ -114,9 +114,11 @@ def _panel(axes: Any, name: str, found: dict[str, Any]) -> None:
     x, y = ([part[key] for part in found["bins"]] for key in ("confidence", "real"))
     axes.plot(x, y, marker="o", color="#3d5a98")
     for part in found["bins"]:
-        axes.annotate(
-            f"n={part['n']}", (part["confidence"], part["real"]), (4, -12), textcoords="offset points"
-        )
+        above = part["real"] < 0.5
+        place = {"xytext": (0, 6 if above else -6), "va": "bottom" if above else "top", "rotation": 90}
+        spot = (part["confidence"], part["real"])
+        axes.annotate(f"n={part['n']}", spot, textcoords="offset points", ha="center", fontsize=8, **place)
     axes.set(xlim=(0, 1), ylim=(-0.05, 1.05), xlabel="confidence", ylabel="share of real lesions")
-    axes.set_title(f"{name}: expected calibration error {found['expected_error']:.3f}, n={found['lesions']}")
+    title = f"expected calibration error {found['expected_error']:.3f}, n={found['lesions']}"
+    axes.set_title(f"{name}\n{title}", fontsize=10)
     axes.set_aspect("equal")

@@ -1,5 +1,6 @@
 """A study in, a `Result` out."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from tfmed.errors import TfmedError
 from tfmed.inference.hemisphere import MidPlane, find_mid_plane
 from tfmed.inference.lesions import find_lesions
 from tfmed.inference.opening import Source, open_study
-from tfmed.inference.report import Evidence, describe
+from tfmed.inference.report import Evidence, describe, without_unsure
 from tfmed.inference.result import Result
 from tfmed.inference.rules import Rules
 from tfmed.inference.working import WorkingVolume, working_volume
@@ -71,9 +72,11 @@ def finish(
     """
     rules = Rules.from_card(card)
     voxel_mm3 = geometry.voxel_volume_mm3(working.affine)
-    lesions = find_lesions(outputs["labels"], outputs["owner"], rules, voxel_mm3)
+    found = find_lesions(outputs["labels"], outputs["owner"], rules, voxel_mm3)
+    evidence = Evidence(outputs["labels"], found, outputs["owner"], outputs["scores"], working.affine)
+    lesions = without_unsure(evidence, rules)
     labels = np.where(lesions > 0, outputs["labels"], 0).astype(np.uint8)
-    evidence = Evidence(labels, lesions, outputs["owner"], outputs["scores"], working.affine)
+    evidence = replace(evidence, labels=labels, lesions=lesions)
     plane = _mid_plane(working) if lesions.any() else None
     instances = lesions.astype(np.uint8 if lesions.max() < 256 else np.uint16)
     return Result(

@@ -95,15 +95,29 @@ def _describe(
     )
 
 
+def without_unsure(evidence: Evidence, rules: Rules) -> np.ndarray:
+    """`evidence.lesions` without those that score less than `rules.min_score`, numbered from 1 again."""
+    if rules.min_score <= 0:
+        return evidence.lesions
+    count = int(evidence.lesions.max())
+    scores = [_score(np.argwhere(evidence.lesions == n), evidence) for n in range(1, count + 1)]
+    kept = np.array([False, *(score >= rules.min_score for score in scores)])
+    return np.where(kept, np.cumsum(kept), 0).astype(evidence.lesions.dtype)[evidence.lesions]
+
+
 def _confidence(index: np.ndarray, evidence: Evidence, rules: Rules) -> float:
-    """Mean score over voxels and views, through the card's map; a view without a detection scores 0."""
+    score = _score(index, evidence)
+    return rules.confidence(score) if rules.confidence else score
+
+
+def _score(index: np.ndarray, evidence: Evidence) -> float:
+    """Mean score over voxels and views; where a view has no detection its score is 0."""
     by_view = []
     for view, axis in enumerate((2, 1, 0)):
         owner = evidence.owner[view][tuple(index.T)].astype(int)
         scores = evidence.scores[view][index[:, axis], np.maximum(owner - 1, 0)]
         by_view.append(np.where(owner > 0, scores, 0).mean(dtype=np.float64))
-    score = float(np.mean(by_view))
-    return rules.confidence(score) if rules.confidence else score
+    return float(np.mean(by_view))
 
 
 def _rounded(values: np.ndarray, digits: int) -> tuple[float, float, float]:
