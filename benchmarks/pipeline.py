@@ -4,9 +4,11 @@
 
 Rows: ``prepare`` (a study in compressed .mha, with where its time goes), ``warm`` (augmented slices of
 240x240x4 from the store, against peers that hold the same normalised slices in memory; one thread each),
-``two cores`` (the same by tf.data, against the peers' loaders with two workers), ``cold`` (one slice straight
-from disk), ``training`` (steps fed by the pipeline against steps on one repeated batch), ``memory``
-(10 cases against 100). Rounds of all candidates alternate, and medians are taken over rounds.
+``two cores`` (the same by tf.data, in the threads of one process and in two workers with a shard each,
+against the peers' loaders with two workers), ``cold`` (one slice straight from disk), ``training`` (steps fed
+by the pipeline against steps on one repeated batch), ``memory`` (10 cases against 100). Rounds of all
+candidates alternate, and medians are taken over rounds. ``load`` and ``priority`` tell how far the machine
+was ours: under ``chrt -r 10`` others don't get in the way.
 """
 
 import argparse
@@ -21,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +102,8 @@ def prepare_row(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
     from tfmed.pipeline import prepare
 
     cases = datasets.scan(folder / "root")
-    parts = {"reading": "load", "foreground": "_foreground", "moments": "_moments", "writing": "write_case"}
+    parts = {"reading": "load", "guard": "contradictions", "foreground": "_foreground"}
+    parts |= {"moments": "_moments", "normalising": "normalise", "writing": "write_case"}
     found: dict[str, list[float]] = {name: [] for name in ("total", *parts)}
     for round_number in range(options.rounds):
         case = cases[round_number % len(cases)]
@@ -123,7 +127,10 @@ def warm_row(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
 
 
 def two_cores_row(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
-    candidates: dict[str, Work] = {"tfmed": own_batches(folder)}
+    candidates: dict[str, Work] = {
+        "tfmed, two workers": own_workers(folder),
+        "tfmed, threads": own_batches(folder),
+    }
     for library in ("monai", "torchio") if options.peers else ():
         candidates[library] = peer(options.peers, library, folder, "warm", workers=2)
     yield from compare("two cores", candidates, options.rounds, options.slices, "slices per s", cpu=False)
@@ -216,8 +223,8 @@ def own_slices(folder: Path) -> Work:
     return work
 
 
-def own_batches(folder: Path) -> Work:
-    """Batches as training gets them, by tf.data in as many threads as it likes."""
+def own_batches(folder: Path, shard: tuple[int, int] = (0, 1)) -> Work:
+    """Batches as training gets them, by tf.data in threads."""
     from tfmed.pipeline import Store, slices
 
     store = Store(folder / "store")
@@ -229,6 +236,7 @@ def own_batches(folder: Path) -> Work:
         views=(0,),
         augment=same_work(),
         targets=lambda labels: {"labels": labels},
+        shard=shard,
     )
     stream = iter(dataset)
 
@@ -242,6 +250,26 @@ def own_batches(folder: Path) -> Work:
 
     work(BATCH)
     return work
+
+
+def own_workers(folder: Path) -> Work:
+    """Two processes that get half of the samples each, as workers of one training do."""
+    workers = [served([sys.executable, __file__, "--worker", str(k), str(folder)]) for k in range(2)]
+
+    def work(count: int) -> tuple[float, float]:
+        with ThreadPoolExecutor(2) as pool:
+            wall, cpu = zip(*pool.map(lambda worker: worker(count // 2), workers), strict=True)
+        return max(wall), sum(cpu)
+
+    return work
+
+
+def serve_worker(number: int, folder: Path) -> None:
+    """Answer numbers of slices with the seconds that this worker's shard of them took."""
+    work = own_batches(folder, (number, 2))
+    print("ready", flush=True)
+    for line in sys.stdin:
+        print(*work(int(line)), flush=True)
 
 
 def own_cold(folder: Path) -> Work:
@@ -264,11 +292,15 @@ def own_cold(folder: Path) -> Work:
 
 def peer(python: str, library: str, folder: Path, mode: str, workers: int = 0) -> Work:
     """A process of ``pipeline_peers.py`` that answers a number of slices with the seconds they took."""
-    command = [python, HERE / "pipeline_peers.py", library, folder / "volumes", mode, str(workers)]
+    return served([python, HERE / "pipeline_peers.py", library, folder / "volumes", mode, str(workers)])
+
+
+def served(command: list[Any]) -> Work:
+    """A process that is told numbers of slices and answers with the seconds that they took."""
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin and process.stdout
     if process.stdout.readline().strip() != "ready":
-        raise SystemExit(f"{library} did not start in {python}")
+        raise SystemExit(f"this did not start: {' '.join(map(str, command))}")
 
     def work(count: int) -> tuple[float, float]:
         print(count, file=process.stdin, flush=True)
@@ -311,6 +343,7 @@ def row(name: str, candidate: str, values: list[float], unit: str, detail: str =
         "unit": unit,
         "rounds": len(values),
         "load": f"{os.getloadavg()[0]:.1f}",
+        "priority": "normal" if os.sched_getscheduler(0) == os.SCHED_OTHER else "real time",
         "first_over_this": "",
     }
 
@@ -375,5 +408,7 @@ def peak_mib() -> float:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--peak-memory"]:
         peak_memory(int(sys.argv[2]))
+    elif sys.argv[1:2] == ["--worker"]:
+        serve_worker(int(sys.argv[2]), Path(sys.argv[3]))
     else:
         main()

@@ -1,6 +1,5 @@
 """Batches of augmented slices as a ``tf.data.Dataset``."""
 
-import os
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -16,9 +15,7 @@ from tfmed.pipeline.source import VIEWS, Source
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# Fixed, because tf.data's tuning takes bursts for idleness (one thread), and lets queues grow without bound.
-# Threads beyond these would wait for one another's Python.
-THREADS = min(4, os.cpu_count() or 1)
+# Fixed, because tf.data's own tuning lets queues grow without bound.
 READY_BATCHES = 4
 Targets = Callable[[np.ndarray], dict[str, np.ndarray]]
 
@@ -136,7 +133,7 @@ def slices(
     worker, workers = shard
     indices = tf.data.Dataset.range(start + worker, np.iinfo(np.int64).max, workers)
     batches = indices.batch(batch, drop_remainder=True)
-    return batches.map(load, num_parallel_calls=THREADS, deterministic=True).prefetch(READY_BATCHES)
+    return batches.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(READY_BATCHES)
 
 
 def _holds_any(plane: np.ndarray) -> bool:
