@@ -81,14 +81,13 @@ def build(
     mapped, codes = _widen_ventricles(head, mapped, codes, coarse, disease.widening_mm(rng))
     ground = Ground(head, codes, mapped, surroundings.surface_depth(codes, coarse), coarse)
     shift = disease.grow(ground, rng)
-    if shift is None:
-        shift = np.zeros((3, *coarse.shape), np.float32)
-    else:
+    if shift is not None:
         mapped, codes = _displaced(head, mapped, shift, coarse)
     fields = surroundings.distances(codes, coarse)
     shown = _shown(codes, fields[0], options.skull)
     box = _box(shown, coarse, grid)
-    fine = refine(np.concatenate([mapped, fields, shift]), coarse, grid, box)
+    layers = [mapped, fields] if shift is None else [mapped, fields, shift]
+    fine = refine(np.concatenate(layers), coarse, grid, box)
     near = fine[3] > -SHELL_MM
     if options.skull:
         near |= refine(shown.astype(np.float32), coarse, grid, box) > 0

@@ -55,7 +55,8 @@ class Ground:
 class Scene:
     """A head on the voxels ``box`` of the fine grid, into which lesions are painted.
 
-    fields: see ``surroundings.distances``; shift_mm [3,x,y,z]: how far ``Pathology.grow`` pushed things.
+    fields: see ``surroundings.distances``; shift_mm [3,x,y,z]: how far ``Pathology.grow`` pushed things,
+    [0,x,y,z] where it pushed nothing.
     """
 
     head: Anatomy
