@@ -64,6 +64,14 @@ def test_single_unknown_and_empty_images_are_passed_over() -> None:
     assert contradictions(Study("a", {name: blank for name in MODALITIES})) == []
 
 
+def test_heads_with_their_skull_are_judged_within_a_mask_only() -> None:
+    study = swapped(head(0), "flair", "t2")
+    large = {name: Volume(volume.array, np.diag([5, 5, 5, 1.0])) for name, volume in study.images.items()}
+    assert contradictions(Study("a", large)) == []
+    mask = Volume((large["t1"].array != 0).astype(np.uint8), np.diag([5, 5, 5, 1.0]))
+    assert contradictions(Study("a", large, mask=mask)) == contradictions(study) != []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_every_swap_of_two_is_noticed_on_phantoms(seed: int) -> None:

@@ -14,6 +14,7 @@ from itertools import combinations
 
 import numpy as np
 
+from tfmed.geometry import voxel_volume_mm3
 from tfmed.intensity import background, moments
 from tfmed.study import Study
 
@@ -21,6 +22,8 @@ from tfmed.study import Study
 MOST_VOXELS = 200_000
 # A sign must be this clear before it counts against the names (in units of skewness or correlation).
 CLEAR = 0.1
+# Brains in their hull hold up to 2000 ml, templates a fifth more; a larger foreground has its skull still.
+BRAIN_ML = 2800.0
 CLIP = 6.0
 
 
@@ -28,11 +31,14 @@ def contradictions(study: Study) -> list[str]:
     """One sentence for every two names of a study that their contrasts contradict; none where all is well.
 
     Known are "flair", "t1", "t1c" and "t2"; other modalities are passed over. A sign that needs a modality
-    which isn't there is passed over too.
+    which isn't there is passed over too. Heads with their skull and no mask are not judged: fat and muscle
+    outweigh the signs.
     """
     known = [name for name in ("flair", "t1", "t1c", "t2") if name in study.images]
     values = _values(study, known)
-    found = []
+    if not values:
+        return []
+    found: list[str] = []
     for first, second in combinations(known, 2):
         sign, reason = _sign(values, first, second)
         if sign < -CLEAR:
@@ -41,7 +47,7 @@ def contradictions(study: Study) -> list[str]:
 
 
 def _values(study: Study, names: list[str]) -> dict[str, np.ndarray]:
-    """Of each modality the normalised, clipped intensities [n] of the same voxels of the head."""
+    """Of each modality the normalised, clipped intensities [n] of the same voxels; none with a skull."""
     step = max(1, round((np.prod(study.shape) / MOST_VOXELS) ** (1 / 3)))
     some = (slice(None, None, step),) * 3
     arrays = {name: study.images[name].array[some] for name in names}
@@ -51,11 +57,19 @@ def _values(study: Study, names: list[str]) -> dict[str, np.ndarray]:
         head = np.ones(study.reference.array[some].shape, bool)
         for name, array in arrays.items():
             head &= array != background(study.images[name].array)
+    if study.mask is None and _millilitres(study, head) > BRAIN_ML:
+        return {}
     result = {}
     for name, array in arrays.items():
         center, scale = moments(array, head)
         result[name] = np.clip((array[head].astype(np.float64) - center) / scale, -CLIP, CLIP)
     return result
+
+
+def _millilitres(study: Study, head: np.ndarray) -> float:
+    """The volume of a head of which ``head`` is a sample."""
+    voxels = np.count_nonzero(head) / head.size * float(np.prod(study.shape))
+    return voxels * voxel_volume_mm3(study.affine) / 1000
 
 
 def _sign(values: dict[str, np.ndarray], first: str, second: str) -> tuple[float, str]:
@@ -80,5 +94,6 @@ def _correlation(first: np.ndarray, second: np.ndarray) -> float:
     """Of ranks, so that the few voxels of fluid don't outweigh grey and white matter."""
     if first.size < 2 or first.std() == 0 or second.std() == 0:
         return 0.0
-    ranks = [values.argsort(kind="stable").argsort() for values in (first, second)]
-    return float(np.corrcoef(*ranks)[0, 1])
+    one, other = (values.argsort(kind="stable").argsort().astype(np.float64) for values in (first, second))
+    one, other = one - one.mean(), other - other.mean()
+    return float(one @ other / np.sqrt((one @ one) * (other @ other)))

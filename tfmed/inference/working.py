@@ -8,13 +8,11 @@ import numpy as np
 
 from tfmed import geometry, intensity
 from tfmed.errors import TfmedError
-from tfmed.modality_guard import contradictions
+from tfmed.modality_guard import BRAIN_ML, contradictions
 from tfmed.study import Study, Volume
 
 # A grid whose spacing is this close to 1 mm is taken as it is: resampling would cost more than it gives.
 SPACING_TOLERANCE = 0.02
-# Brains in their hull hold up to 2000 ml, templates a fifth more; a larger foreground has its skull still.
-BRAIN_ML = 2800.0
 
 
 @dataclass(frozen=True)
