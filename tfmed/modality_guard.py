@@ -34,7 +34,7 @@ def contradictions(study: Study) -> list[str]:
     which isn't there is passed over too. Heads with their skull and no mask are not judged: fat and muscle
     outweigh the signs.
     """
-    known = [name for name in ("flair", "t1", "t1c", "t2") if name in study.images]
+    known: list[str] = [name for name in ("flair", "t1", "t1c", "t2") if name in study.images]
     values = _values(study, known)
     if not values:
         return []
