@@ -15,7 +15,7 @@ from tfmed.zoo.cascade_rcnn import losses, network
 SCORED, PROPOSAL_OVERLAP = 128, 0.7
 PROPOSAL_FLOOR = 0.02
 SCORE_FLOOR = 0.05
-POSITIVES, NEGATIVES = 5, 3
+POSITIVES, NEGATIVES = 3, 2
 
 Tensors = dict[str, tf.Tensor]
 
@@ -71,6 +71,7 @@ class CascadeRCNN(keras.Model):
         width: int,
         stem: int,
         top: int,
+        decoder: int,
         fine: int,
         pooling: str,
         anchor_channels: int,
@@ -88,7 +89,14 @@ class CascadeRCNN(keras.Model):
         self.roi_size, self.mask_size = roi_size, mask_size
         self.proposal_count, self.detection_count = proposals, detections
         self.features = network.features(
-            channels, classes, width=width, stem=stem, top=top, fine=fine, pooling=pooling
+            channels,
+            classes,
+            width=width,
+            stem=stem,
+            top=top,
+            decoder=decoder,
+            fine=fine,
+            pooling=pooling,
         )
         self.anchor_stage = network.anchor_stage(top, anchor_channels, len(anchors))
         self.box_stage = network.box_stage(roi_size, top, classes, hidden)

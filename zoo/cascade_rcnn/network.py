@@ -56,12 +56,21 @@ def _body(
 
 
 def features(
-    channels: int, classes: int, *, width: int, stem: int, top: int, fine: int, pooling: str
+    channels: int,
+    classes: int,
+    *,
+    width: int,
+    stem: int,
+    top: int,
+    decoder: int,
+    fine: int,
+    pooling: str,
 ) -> keras.Model:
     """Image to feature maps.
 
     Takes image [N, H, W, channels] and present [N, channels]; H and W multiples of 16 * stem. Gives ``top``
-    [N, H/8, W/8, top], ``fine`` [N, H/stem, W/stem, fine] and ``evidence`` [N, H, W, classes], logits.
+    [N, H/8, W/8, top], ``fine`` [N, H/stem, W/stem, fine] and ``evidence`` [N, H, W, classes], logits. The
+    top-down path has ``decoder`` channels below ``top``; ``fine``, which every box reads, is kept thinner.
     The compact form reads stem x stem pixel blocks as channels, so that its body runs on fewer places.
     """
     image = keras.Input((None, None, channels), name="image")
@@ -71,7 +80,7 @@ def features(
     strides = [stem * 2**i for i in range(len(maps))]
     path, outputs = None, {}
     for stride, each in zip(reversed(strides), reversed(maps), strict=True):
-        depth = top if stride >= ANCHOR_STRIDE else fine
+        depth = top if stride >= ANCHOR_STRIDE else decoder
         lateral = _convolution(depth, f"lateral{stride}", size=1, relu=False)(each)
         if path is None:
             path = layers.ReLU()(lateral)
@@ -82,7 +91,7 @@ def features(
             path = _convolution(depth, f"top_down{stride}")(path)
         if stride == ANCHOR_STRIDE:
             outputs["top"] = path
-    outputs["fine"] = path
+    outputs["fine"] = _convolution(fine, "fine", size=1)(path)
     rare = keras.initializers.Constant(RARE)
     evidence = layers.Conv2D(
         classes * stem * stem, 1, bias_initializer=rare, name="evidence", dtype="float32"
