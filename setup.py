@@ -10,13 +10,13 @@ spec = importlib.util.spec_from_file_location("tfmed_ops_build", Path("tfmed/ops
 ops_build = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(ops_build)
 
-families = sorted(model.parent.name for model in Path("zoo").glob("*/model.py"))
+inside_zoo = sorted(package.parent.name for package in Path("zoo").glob("*/__init__.py"))
 
 setup(
     packages=[
         *find_packages(include=["tfmed", "tfmed.*"]),
         "tfmed.zoo",
-        *[f"tfmed.zoo.{family}" for family in families],
+        *[f"tfmed.zoo.{name}" for name in inside_zoo],
         "tfmed.tools",
     ],
     ext_modules=[ops_build.EXTENSION],

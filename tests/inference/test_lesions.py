@@ -35,6 +35,13 @@ def labels_of(lesions: list[np.ndarray]) -> np.ndarray:
     return 2 * np.any(lesions, axis=0).astype(np.uint8)
 
 
+def test_without_instances_a_lesion_is_what_hangs_together() -> None:
+    small, large, speck = ball((5, 5, 5), 2.5), ball((16, 15, 13), 4), ball((3, 18, 16), 1)
+    labels = labels_of([small, large, speck])
+    lesions = find_lesions(labels, np.ones((3, *SHAPE), np.uint8), replace(RULES, linked=False))
+    np.testing.assert_array_equal(lesions, large + 2 * small)
+
+
 def test_two_separate_lesions_are_numbered_by_volume() -> None:
     small, large = ball((5, 5, 5), 2.5), ball((16, 15, 13), 4)
     lesions = find_lesions(labels_of([small, large]), own([small, large]), RULES)

@@ -13,6 +13,7 @@ from tfmed.zoo.cascade_rcnn import losses
 SMALL = {
     "width": 8,
     "top": 16,
+    "decoder": 8,
     "fine": 8,
     "anchor_channels": 16,
     "hidden": 16,

@@ -179,6 +179,7 @@ def _rates(found: np.ndarray, truth: np.ndarray) -> Scores:
 
 SCORERS: dict[str, Callable[[Mapping[str, Any]], Scorer]] = {
     "instance_segmentation": lambda card: InstanceSegmentation(Rules.from_card(dict(card))),
+    "semantic_segmentation": lambda card: InstanceSegmentation(Rules.from_card(dict(card))),
     "detection": lambda card: Detection(Rules.from_card(dict(card))),
     "classification": lambda card: Classification(tuple(each["name"] for each in card["outputs"]["classes"])),
 }

@@ -4,6 +4,7 @@ What is one lesion is decided by the network's instances, not by what happens to
 instances of neighbouring slices that cover each other are one object; a voxel thus belongs to up to three
 objects, one a view; and lesions are the groups of objects on which most views agree. Two lesions that touch
 stay two where two views keep them apart, although the third, cut along their contact, runs through both.
+Only for a network that tells no instances apart, a lesion is what hangs together.
 """
 
 from collections.abc import Iterable
@@ -35,8 +36,8 @@ def find_lesions(labels: np.ndarray, owner: np.ndarray, rules: Rules, voxel_mm3:
     pieces, _ = ndimage.label(tumour, np.ones((3, 3, 3)))
     large_enough = np.bincount(pieces.ravel()) * voxel_mm3 >= rules.min_volume_mm3
     tumour &= large_enough[pieces]
-    if not tumour.any():
-        return np.zeros(labels.shape, np.int32)
+    if not tumour.any() or not rules.linked:
+        return _by_volume(np.where(tumour, pieces, 0))
     objects = np.stack([link_slices(owner[v], axis, rules.link_overlap) for v, axis in enumerate((2, 1, 0))])
     triples, inverse, counts = np.unique(
         objects[:, tumour].T, axis=0, return_inverse=True, return_counts=True

@@ -39,6 +39,7 @@ class Rules:
     min_score: a lesion whose detections score less in the mean, over voxels and views, is taken out
     link_overlap: instances of neighbouring slices are one lesion if they share this part of the smaller one
     confidence: from the mean score of a lesion to the chance that it is real; None leaves scores as they are
+    linked: lesions are linked from the model's instances; else they are what hangs together
     """
 
     regions: tuple[Region, ...]
@@ -50,6 +51,7 @@ class Rules:
     min_score: float = 0.0
     link_overlap: float = 0.5
     confidence: ConfidenceMap | None = None
+    linked: bool = True
 
     @classmethod
     def from_card(cls, card: dict[str, Any]) -> "Rules":
@@ -68,7 +70,8 @@ class Rules:
             fusion["view_weights"] = tuple(fusion["view_weights"])
         if "confidence" in fusion:
             fusion["confidence"] = ConfidenceMap(**fusion["confidence"])
-        return cls(regions, edition=_richest_edition(regions), **fusion)
+        linked = card["task"] == "instance_segmentation"
+        return cls(regions, edition=_richest_edition(regions), linked=linked, **fusion)
 
     @property
     def names(self) -> tuple[str, ...]:

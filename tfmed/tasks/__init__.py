@@ -5,11 +5,14 @@ from typing import Any
 
 from tfmed.errors import TfmedError
 from tfmed.tasks.instance_segmentation import InstanceSegmentation
+from tfmed.tasks.semantic_segmentation import SemanticSegmentation
 
-TASKS = {InstanceSegmentation.name: InstanceSegmentation}
+TASKS: dict[str, type[SemanticSegmentation]] = {
+    task.name: task for task in (InstanceSegmentation, SemanticSegmentation)
+}
 
 
-def get(card: Mapping[str, Any]) -> InstanceSegmentation:
+def get(card: Mapping[str, Any]) -> SemanticSegmentation:
     """The task that a model's card names, set up with the card's classes.
 
     Raises TfmedError where the card names a task that is not known.

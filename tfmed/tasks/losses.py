@@ -26,3 +26,15 @@ def mean_where(values: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
     """Weighted mean of all values; 0 where no weight is left. ``weights`` broadcasts against ``values``."""
     weights = tf.broadcast_to(weights, tf.shape(values))
     return tf.math.divide_no_nan(tf.reduce_sum(values * weights), tf.reduce_sum(weights))
+
+
+def region_terms(logits: tf.Tensor, truth: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Dense supervision of nested regions: "ce" and "dice", cross-entropy and soft Dice over the batch.
+
+    logits: [N, H, W, K]; ``truth`` as ``tfmed.tasks.SemanticSegmentation.targets`` gives it, batched. The
+    former is weighted by 4: most pixels are easy.
+    """
+    regions, known = tf.cast(truth["regions"], tf.float32), truth["known"]
+    error = tf.reduce_mean(cross_entropy(logits, regions), (1, 2))
+    dice = soft_dice(logits * known[:, None, None, :], regions, (0, 1, 2))
+    return {"ce": 4.0 * mean_where(error, known), "dice": mean_where(dice, tf.reduce_max(known, 0))}

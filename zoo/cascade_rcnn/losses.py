@@ -18,8 +18,6 @@ POSITIVE, NEGATIVE = 0.5, 0.3
 # A lesion whose best anchor overlaps it by less than this is left to the other slices.
 RESCUE = 0.2
 HARDEST = 192
-# All masks are read off the evidence; the two passes over the boxes would outvote it.
-EVIDENCE_WEIGHT = 2.0
 
 
 def _flat_truth(truth: Truth) -> tuple[tf.Tensor, tf.Tensor]:
@@ -55,21 +53,6 @@ def anchor_terms(
     return {
         "anchor_scores": total / count,
         "anchor_moves": mean_where(tf.reduce_sum(distance, -1), positive),
-    }
-
-
-def evidence_terms(evidence: tf.Tensor, truth: Truth) -> dict[str, tf.Tensor]:
-    """Dense supervision of the feature path: cross-entropy and soft Dice of every region over the batch.
-
-    evidence [N, H, W, K] logits. The semantic branch of Chen et al. (hybrid task cascade, 2019).
-    """
-    regions = tf.cast(truth["regions"], tf.float32)
-    known = truth["known"]
-    error = tf.reduce_mean(cross_entropy(evidence, regions), (1, 2))
-    dice = soft_dice(evidence * known[:, None, None, :], regions, (0, 1, 2))
-    return {
-        "evidence_ce": EVIDENCE_WEIGHT * 4.0 * mean_where(error, known),
-        "evidence_dice": EVIDENCE_WEIGHT * mean_where(dice, tf.reduce_max(known, 0)),
     }
 
 

@@ -9,15 +9,18 @@ import tensorflow as tf
 from tfmed.layers import anchors as anchor
 from tfmed.layers import boxes as box
 from tfmed.layers import roi
+from tfmed.tasks.losses import region_terms
 from tfmed.zoo.cascade_rcnn import losses, network
+from tfmed.zoo.parts.bodies import TOP_STRIDE, vgg_top_down
+from tfmed.zoo.parts.slice_model import SliceModel, Tensors
 
 # Anchors that survive scoring before suppression, and the overlap at which proposals suppress each other.
 SCORED, PROPOSAL_OVERLAP = 128, 0.7
 PROPOSAL_FLOOR = 0.02
 SCORE_FLOOR = 0.05
 POSITIVES, NEGATIVES = 3, 2
-
-Tensors = dict[str, tf.Tensor]
+# All masks are read off the evidence; the two passes over the boxes would outvote it.
+EVIDENCE_WEIGHT = 2.0
 
 
 def build(
@@ -32,7 +35,7 @@ def build(
 
 
 @keras.saving.register_keras_serializable("tfmed")
-class CascadeRCNN(keras.Model):
+class CascadeRCNN(SliceModel):
     """Instance segmentation by anchors, boxes, mask estimates and instances; see this folder's README.
 
     Takes ``image`` [N, H, W, M] normalised, any H and W, and ``present`` [N, M]. Gives, padded to D
@@ -41,32 +44,8 @@ class CascadeRCNN(keras.Model):
     ``proposals`` [N, P, 4], ``proposal_scores`` [N, P], ``stage2_boxes`` and ``stage3_masks``.
     """
 
-    def __init__(
-        self,
-        card: dict[str, Any],
-        variant: str,
-        modalities: tuple[str, ...],
-        overrides: dict[str, Any] | None = None,
-        **options: Any,
-    ) -> None:
-        super().__init__(**options)
-        self.card, self.variant, self.modalities = card, variant, tuple(modalities)
-        self.overrides = dict(overrides or {})
-        names = [each["name"] for each in card["inputs"]["modalities"]]
-        self.channels = [names.index(each) for each in self.modalities]
-        self._assemble(len(names), len(card["outputs"]["classes"]), **self.config)
-        self.supports_jit = False
-        self.built = True
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """The builder's arguments: the variant's, with the overrides."""
-        return {**self.card["variants"][self.variant]["config"], **self.overrides}
-
     def _assemble(
         self,
-        channels: int,
-        classes: int,
         *,
         width: int,
         stem: int,
@@ -83,13 +62,13 @@ class CascadeRCNN(keras.Model):
         detections: int,
         margin: float,
     ) -> None:
-        self.classes, self.inputs_expected = classes, channels
+        classes = self.classes
         self.stem, self.unit = stem, 16 * stem
         self.anchors, self.margin = [tuple(each) for each in anchors], margin
         self.roi_size, self.mask_size = roi_size, mask_size
         self.proposal_count, self.detection_count = proposals, detections
-        self.features = network.features(
-            channels,
+        self.features = vgg_top_down(
+            self.inputs_expected,
             classes,
             width=width,
             stem=stem,
@@ -102,14 +81,6 @@ class CascadeRCNN(keras.Model):
         self.box_stage = network.box_stage(roi_size, top, classes, hidden)
         self.mask_stage = network.mask_stage(mask_size, fine, classes, hidden)
         self.instance_stage = network.instance_stage(roi_size, top, classes, hidden)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "card": self.card,
-            "variant": self.variant,
-            "modalities": list(self.modalities),
-            "overrides": self.overrides,
-        }
 
     def call(self, inputs: Tensors, training: bool = False) -> Tensors:
         maps = self._maps(inputs)
@@ -139,7 +110,8 @@ class CascadeRCNN(keras.Model):
         maps = self._maps(inputs, training)
         truth = self._padded_truth(targets)
         terms = losses.anchor_terms(maps["scores"], maps["moves"], maps["anchors"], truth)
-        terms |= losses.evidence_terms(maps["evidence"], truth)
+        dense = region_terms(maps["evidence"], truth)
+        terms |= {f"evidence_{name}": EVIDENCE_WEIGHT * term for name, term in dense.items()}
         proposals, _ = self._propose(maps)
         boxes, index = losses.sample(proposals, truth, POSITIVES, NEGATIVES)
         for name in ("first", "second"):
@@ -152,23 +124,10 @@ class CascadeRCNN(keras.Model):
             )
         return terms
 
-    def compute_loss(
-        self,
-        x: Tensors | None = None,
-        y: Tensors | None = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> tf.Tensor:
-        """The loss for Keras' own fit; the predictions are not needed, and the graph drops them."""
-        return tf.add_n(list(self.loss_terms(x, y, training).values()))
-
     def _maps(self, inputs: Tensors, training: bool = False) -> Tensors:
         """Feature maps, evidence, anchors with scores and moves, of the image padded to whole cells."""
-        image, present = self._all_channels(inputs)
-        height, width = tf.shape(image)[1], tf.shape(image)[2]
-        padding = [[0, 0], [0, -height % self.unit], [0, -width % self.unit], [0, 0]]
-        maps = self.features({"image": tf.pad(image, padding), "present": present}, training=training)
+        image, present = self.all_channels(inputs)
+        maps = self.features({"image": self.padded(image), "present": present}, training=training)
         found = self.anchor_stage(maps["top"], training=training)
         cells = tf.shape(maps["top"])
         count = cells[1] * cells[2] * len(self.anchors)
@@ -176,26 +135,12 @@ class CascadeRCNN(keras.Model):
             **{key: tf.cast(value, tf.float32) for key, value in maps.items()},
             "scores": tf.reshape(found["scores"], [-1, count]),
             "moves": tf.reshape(found["moves"], [-1, count, 4]),
-            "anchors": anchor.grid(cells[1], cells[2], network.ANCHOR_STRIDE, self.anchors),
-            "size": tf.stack([height, width]),
+            "anchors": anchor.grid(cells[1], cells[2], TOP_STRIDE, self.anchors),
+            "size": tf.shape(image)[1:3],
         }
-
-    def _all_channels(self, inputs: Tensors) -> tuple[tf.Tensor, tf.Tensor]:
-        """The fed modalities at their places among all that the network knows."""
-        place = tf.one_hot(self.channels, self.inputs_expected)
-        image, present = tf.cast(inputs["image"], tf.float32), tf.cast(inputs["present"], tf.float32)
-        if self.channels == list(range(self.inputs_expected)):
-            return image, present
-        return tf.tensordot(image, place, 1), tf.tensordot(present, place, 1)
 
     def _padded_truth(self, targets: Tensors) -> Tensors:
-        height, width = tf.shape(targets["owner"])[1], tf.shape(targets["owner"])[2]
-        padding = [[0, 0], [0, -height % self.unit], [0, -width % self.unit]]
-        return {
-            **targets,
-            "owner": tf.pad(targets["owner"], padding),
-            "regions": tf.pad(targets["regions"], [*padding, [0, 0]]),
-        }
+        return targets | {key: self.padded(targets[key]) for key in ("owner", "regions")}
 
     def _propose(self, maps: Tensors) -> tuple[tf.Tensor, tf.Tensor]:
         """Stage 1's boxes [N, P, 4] and scores [N, P], best first, overlapping ones suppressed (score 0)."""
@@ -213,7 +158,7 @@ class CascadeRCNN(keras.Model):
 
     def _pass(self, maps: Tensors, boxes: tf.Tensor, index: tf.Tensor, training: bool = False) -> Tensors:
         """Stages 2 to 4 on boxes [R, 4]: moved boxes, masks in these widened, and instances, both logits."""
-        stride, size = network.ANCHOR_STRIDE, self.mask_size
+        stride, size = TOP_STRIDE, self.mask_size
         seen = roi.warp(maps["top"], boxes, index, self.roi_size, stride)
         found = self.box_stage(seen, training=training)
         moved = box.clip(box.decode(found["moves"], boxes), maps["size"][0], maps["size"][1])
