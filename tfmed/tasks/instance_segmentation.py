@@ -43,7 +43,8 @@ class InstanceSegmentation(SemanticSegmentation):
                 for g, found in enumerate(ndimage.find_objects(part, MAX_LESIONS)):
                     if found is not None and pixels[g + 1] >= MIN_PIXELS:
                         rows, columns = found
-                        boxes[g, k] = corner + [rows.start, columns.start, rows.stop, columns.stop]
+                        edges = rows.start, columns.start, rows.stop, columns.stop
+                        boxes[g, k] = np.add(corner, edges)
                         valid[g, k] = 1
         return dense | {"owner": owner, "boxes": boxes, "valid": valid}
 
