@@ -163,6 +163,10 @@ def test_decode_weighs_masks_by_scores(model: keras.Model) -> None:
     np.testing.assert_allclose(regions[32:48, 32:38, 1], 0.6, atol=1e-6)
     assert regions[..., 2:].max() == 0 and regions[0, 0].max() == 0
     assert owner[15, 15] == 1 and owner[40, 35] == 0 and owner[5, 5] == 0
+    evidence = np.random.default_rng(0).uniform(size=(1, 64, 64, 5)).astype(np.float32)
+    mixed = model.decode({**outputs, "evidence": tf.constant(evidence)}, 64, 64)
+    np.testing.assert_allclose(mixed["regions"], 0.5 * (regions + evidence), atol=1e-6)
+    np.testing.assert_array_equal(mixed["owner"][0], owner)
 
 
 def test_masks_are_judged_where_they_are_pasted(monkeypatch: pytest.MonkeyPatch) -> None:

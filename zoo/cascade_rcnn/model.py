@@ -16,11 +16,13 @@ from tfmed.zoo.parts.slice_model import SliceModel, Tensors
 
 # Anchors that survive scoring before suppression, and the overlap at which proposals suppress each other.
 SCORED, PROPOSAL_OVERLAP = 128, 0.7
-PROPOSAL_FLOOR = 0.02
+PROPOSAL_FLOOR = 0.1
 SCORE_FLOOR = 0.05
 POSITIVES, NEGATIVES = 3, 2
 # All masks are read off the evidence; the two passes over the boxes would outvote it.
 EVIDENCE_WEIGHT = 2.0
+# Of a pixel's probability: an instance knows which parts it has, the evidence where exactly they end.
+EVIDENCE_SHARE = 0.5
 
 
 def build(
@@ -41,7 +43,8 @@ class CascadeRCNN(SliceModel):
     Takes ``image`` [N, H, W, M] normalised, any H and W, and ``present`` [N, M]. Gives, padded to D
     detections (score 0) and P proposals: ``boxes`` [N, D, 4] pixels, ``scores`` [N, D], ``classes`` [N, D]
     int32 from 1, ``masks`` [N, D, S, S] probabilities in the box widened by ``margin``; of the earlier stages
-    ``proposals`` [N, P, 4], ``proposal_scores`` [N, P], ``stage2_boxes`` and ``stage3_masks``.
+    ``proposals`` [N, P, 4], ``proposal_scores`` [N, P], ``stage2_boxes`` and ``stage3_masks``; and
+    ``evidence`` [N, H, W, K], what each pixel is without any box, probabilities.
     """
 
     def _assemble(
@@ -85,11 +88,14 @@ class CascadeRCNN(SliceModel):
     def call(self, inputs: Tensors, training: bool = False) -> Tensors:
         maps = self._maps(inputs)
         proposals, scores = self._propose(maps)
-        return {"proposals": proposals, "proposal_scores": scores, **self._detect(maps, proposals, scores)}
+        evidence = tf.sigmoid(maps["evidence"])[:, : maps["size"][0], : maps["size"][1]]
+        earlier = {"proposals": proposals, "proposal_scores": scores, "evidence": evidence}
+        return earlier | self._detect(maps, proposals, scores)
 
     def decode(self, outputs: Tensors, height: tf.Tensor, width: tf.Tensor) -> Tensors:
-        """Detections in the image: ``regions`` [N, H, W, K], the best score times mask of each class, and
-        ``owner`` [N, H, W] int32, the 1-based detection of the first class that holds the pixel, 0 for none.
+        """Detections in the image: ``regions`` [N, H, W, K], the mean of a class's best score times mask and
+        of its evidence, and ``owner`` [N, H, W] int32, the 1-based detection of the first class that holds
+        the pixel, 0 for none. Outputs without evidence give what the detections say alone.
         """
         wide = self._widened(outputs["boxes"])
         weighed = outputs["masks"] * outputs["scores"][..., None, None]
@@ -103,7 +109,10 @@ class CascadeRCNN(SliceModel):
         held = tf.reduce_max(whole, 1) > 0.5 * tf.gather(
             tf.pad(outputs["scores"], [[0, 0], [1, 0]]), best, axis=1, batch_dims=1
         )
-        return {"regions": tf.stack(regions, -1), "owner": tf.where(held, best, 0)}
+        found = tf.stack(regions, -1)
+        if "evidence" in outputs:
+            found += EVIDENCE_SHARE * (outputs["evidence"] - found)
+        return {"regions": found, "owner": tf.where(held, best, 0)}
 
     def loss_terms(self, inputs: Tensors, targets: Tensors, training: bool = True) -> Tensors:
         """Weighted terms of the multi-task loss, scalars whose sum it is; ``targets`` as the task's."""
@@ -183,7 +192,9 @@ class CascadeRCNN(SliceModel):
 
     def _detect(self, maps: Tensors, proposals: tf.Tensor, scores: tf.Tensor) -> Tensors:
         """Both passes over the proposals that are worth it, then the best D instances of all classes."""
-        place = tf.where(scores > PROPOSAL_FLOOR)
+        # The best one always is: convolutions of no boxes at all fail.
+        worth = (scores > PROPOSAL_FLOOR) | (tf.range(self.proposal_count) == 0)
+        place = tf.where(worth)
         index = tf.cast(place[:, 0], tf.int32)
         first = self._pass(maps, tf.gather_nd(proposals, place), index)
         second = self._pass(maps, first["boxes"], index)
