@@ -25,7 +25,8 @@ def test_regions_that_do_not_overlap_are_painted_side_by_side() -> None:
         {"id": i, "name": name, "title": name, "colour": (0, 0, 0), "values": {"isles": [i]}}
         for i, name in ((1, "core"), (2, "penumbra"))
     ]
-    paints = Rules.from_card({"outputs": {"classes": classes}}).paints()
+    card = {"task": "instance_segmentation", "outputs": {"classes": classes}}
+    paints = Rules.from_card(card).paints()
     assert [outline(paint) for paint in paints] == [("core", 1, []), ("penumbra", 2, [])]
 
 
