@@ -60,5 +60,6 @@ def test_bad_input_is_one_sentence_and_status_two() -> None:
     )
     assert ran.returncode == 2
     assert ran.stderr.splitlines() == [
-        "tfmed: error: The zoo has no model 'brats_instance'. Nearest: brats_instance_seg, brats_semantic_seg."
+        "tfmed: error: The zoo has no model 'brats_instance'. "
+        "Nearest: brats_instance_seg, brats_semantic_seg."
     ]
