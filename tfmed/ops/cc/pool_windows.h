@@ -62,9 +62,10 @@ __attribute__((noinline)) void PoolWindow(const Box& box, int64_t run, Sum<T> sc
   });
 }
 
-// Adds up the squares of a box of at most kPart inputs, and collects their bits.
+// Adds up the squares of a box of at most kPart inputs, and collects their bits. Asks for the inputs that lie
+// `ahead` places further on where that is not 0.
 template <typename T, int n>
-TFMED_INLINE void AddSquares(const Box& box, const T* x, Parts<T> (&sums)[n], Words (&seen)[n]) {
+TFMED_INLINE void AddSquares(const Box& box, const T* x, int64_t ahead, Parts<T> (&sums)[n], Words (&seen)[n]) {
   for (int v = 0; v < n; ++v) {
     sums[v] = Parts<T>{};
     seen[v] = Words{};
@@ -73,6 +74,7 @@ TFMED_INLINE void AddSquares(const Box& box, const T* x, Parts<T> (&sums)[n], Wo
     for (int v = 0; v < n; ++v) {
       const Parts<T> value = LoadParts(x + i + v * kPartLanes<T>);
       sums[v] += value * value;
+      if (ahead != 0) __builtin_prefetch(x + i + v * kPartLanes<T> + ahead);
       if constexpr (kNarrowParts<T>) seen[v] |= Cast<Words>(value);
     }
   });
@@ -99,12 +101,13 @@ __attribute__((noinline)) void NormFew(const Box& box, int64_t run, Sum<T> scale
   OverVectors<kPartGroup, kPartLanes<T>>(run, [&](int64_t c, int64_t, auto vectors) {
     Parts<T> sums[decltype(vectors)::kCount];
     Words seen[decltype(vectors)::kCount];
-    AddSquares(box, x + c, sums, seen);
+    AddSquares(box, x + c, 0, sums, seen);
     StoreNorms(sums, seen, box, scale, x + c, y + c);
   });
 }
 
-// All channels of one output from many inputs, which are read once, in the order in which they lie.
+// All channels of one output from many inputs, which are read once, in the order in which they lie. Channels of
+// one place lie too far apart for the processor to guess the next piece, so it is asked for.
 template <typename T>
 struct NormMany {
   Sum<T>* sums;
@@ -112,10 +115,11 @@ struct NormMany {
 
   template <bool kFirst>
   __attribute__((noinline)) void Add(const Box& piece, int64_t run, const T* x) const {
+    const int64_t ahead = piece.depth * piece.height * piece.width * piece.width_step;
     OverVectors<kPartGroup, kPartLanes<T>>(run, [&](int64_t c, int64_t slot, auto vectors) {
       Parts<T> part[decltype(vectors)::kCount];
       Words bits[decltype(vectors)::kCount];
-      AddSquares(piece, x + c, part, bits);
+      AddSquares(piece, x + c, ahead, part, bits);
       for (int v = 0; v < decltype(vectors)::kCount; ++v, slot += kPartLanes<T>) {
         Fold<kFirst, T>(part[v], sums + slot);
         if constexpr (kNarrowParts<T>) {
