@@ -7,8 +7,8 @@ an idle machine; the processor time of all threads, in the program and in the ke
 it still tells contestants apart where other processes take turns. PyTorch takes part if it can be imported.
 Writes a CSV with the hardware in its name.
 
-    python benchmarks/l2_norm_pool.py --repeats 31 --out benchmarks/results
-    python benchmarks/l2_norm_pool.py --threads 1  # processor times without threads that wait for each other
+    python benchmarks/l2_norm_pool.py --repeats 31
+    python benchmarks/l2_norm_pool.py --threads 1 --out one_thread.csv  # no waiting for threads
 """
 
 import argparse
@@ -16,7 +16,6 @@ import csv
 import gc
 import itertools
 import os
-import platform
 import random
 import re
 import resource
@@ -27,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from results_file import results_file
 
 from tfmed.ops import implementation, l2_norm_pool, native_available
 
@@ -284,20 +284,12 @@ def rows(case: Case, repeats: int, against: list[str] | None) -> list[dict[str, 
     return found
 
 
-def hardware(threads: int | None) -> str:
-    """The processor's name and cores, and the threads if limited, as part of a file name."""
-    text = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    name = re.search(r"model name\s*:\s*(.+)", text)
-    words = re.sub(r"[^a-z0-9]+", "_", (name[1] if name else platform.machine()).lower()).strip("_")
-    return f"{words}_{os.cpu_count()}_cores" + (f"_{threads}_threads" if threads else "")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--repeats", type=int, default=31, help="turns of every contestant")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results"), help="folder of the CSV")
+    parser.add_argument("--out", type=Path, help="another CSV than the one in results")
     parser.add_argument("--case", type=int, action="append", help="only the case of this number, from 0")
     parser.add_argument("--against", action="append", help="only this contestant, such as max_pool")
     parser.add_argument("--threads", type=int, help="threads of an op; all cores if not given")
@@ -308,8 +300,7 @@ def main() -> None:
     if torch is not None:
         torch.set_num_threads(arguments.threads or os.cpu_count() or 1)
     chosen = [CASES[i] for i in arguments.case] if arguments.case else CASES
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    target = arguments.out / f"l2_norm_pool_{hardware(arguments.threads)}.csv"
+    target = arguments.out or results_file("l2_norm_pool")
     table: list[dict[str, object]] = []
     for case in chosen:
         found = rows(case, arguments.repeats, arguments.against)

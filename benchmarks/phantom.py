@@ -9,21 +9,19 @@ process, so that other work on the machine counts little; the first study, which
 
 import argparse
 import csv
-import os
 import platform
-import re
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+from results_file import results_file
 
 from tfmed import phantom
 from tfmed.phantom import source
 from tfmed.phantom.latent import build
 
-HERE = Path(__file__).parent
 MODALITIES = ("flair", "t1", "t1c", "t2")
 SIZE = (192, 192)
 
@@ -42,7 +40,7 @@ def main() -> None:
         seconds = [_study(kind, seed, options.anatomy) for seed in range(1, options.studies + 1)]
         rows.append(_row(f"study, {kind}", "CPU s a study", seconds))
     rows.append(_row("slices of latent volumes, 192x192x4", "slices a CPU s", _slices(options)))
-    path = HERE / "results" / f"phantom_{hardware()}.csv"
+    path = results_file("phantom")
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
@@ -93,14 +91,6 @@ def _row(what: str, unit: str, values: list[float]) -> dict[str, str | int]:
         "python": platform.python_version(),
         "numpy": np.__version__,
     }
-
-
-def hardware() -> str:
-    """The processor's maker and the number of cores, as in the names of the other results."""
-    text = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").is_file() else ""
-    model = re.search(r"model name\s*:\s*(\w+) (\w+)", text)
-    name = f"{model[1]}_{model[2]}".lower() if model else platform.machine()
-    return f"{name}_{os.cpu_count()}_cores"
 
 
 if __name__ == "__main__":

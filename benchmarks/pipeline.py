@@ -1,4 +1,4 @@
-"""What the pipeline costs, beside TorchIO and MONAI; writes ``pipeline-HARDWARE.csv`` beside this file.
+"""What the pipeline costs, beside TorchIO and MONAI; writes ``results/pipeline_HARDWARE.csv``.
 
     python benchmarks/pipeline.py --peers /path/to/python-with-monai-and-torchio [--only ROW] [--rounds 7]
 
@@ -14,7 +14,6 @@ was ours: under ``chrt -r 10`` others don't get in the way.
 import argparse
 import csv
 import os
-import platform
 import re
 import resource
 import statistics
@@ -28,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from results_file import results_file
 
 HERE = Path(__file__).parent
 Row = dict[str, Any]
@@ -350,22 +350,13 @@ def row(name: str, candidate: str, values: list[float], unit: str, detail: str =
 
 def write(rows: list[Row]) -> None:
     """Replace the rows of this name in the CSV, keep the others."""
-    path = HERE / f"pipeline-{hardware()}.csv"
+    path = results_file("pipeline")
     kept = list(csv.DictReader(path.open())) if path.exists() else []
     names = {entry["row"] for entry in rows}
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows([entry for entry in kept if entry["row"] not in names] + rows)
-
-
-def hardware() -> str:
-    try:
-        model = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text())
-    except OSError:
-        model = None
-    name = model[1] if model else platform.processor() or platform.machine()
-    return f"{re.sub(r'[^a-z0-9]+', '_', name.lower()).strip('_')}-{os.cpu_count()}cpu"
 
 
 def peak_memory(cases: int) -> None:

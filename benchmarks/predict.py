@@ -9,7 +9,7 @@ not; ``cpu`` are the CPU seconds of ``next``, which say more on a machine that d
 runs its shipped weights over every slice of three views, fuses and reports; SegResNet (init_filters 16, four
 channels to three, 4.7 M parameters; random weights, as time does not depend on them) runs over windows of
 128^3 with overlap .5. ``peak`` is the largest resident set of the process, its libraries and the study in it.
-After every round ``predict-HARDWARE.csv`` beside this file is written anew.
+After every round ``results/predict_HARDWARE.csv`` is written anew.
 """
 
 import argparse
@@ -26,7 +26,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
+from results_file import results_file
+
 MODEL = "brats_instance_seg"
 MODALITIES = ("flair", "t1", "t1c", "t2")
 WINDOW, OVERLAP = 128, 0.5
@@ -161,9 +162,7 @@ def row(name: str, kind: str, found: dict[str, list[dict[str, float]]], cores: i
 
 
 def write(rows: list[dict[str, Any]]) -> None:
-    from pipeline import hardware
-
-    with (HERE / f"predict-{hardware()}.csv").open("w", newline="") as file:
+    with results_file("predict").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
