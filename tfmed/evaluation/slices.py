@@ -16,7 +16,7 @@ from tfmed.inference.working import WorkingVolume, working_volume
 from tfmed.study import LabelMap, Study
 
 BATCH = 8
-# Instances pasted at once: each is a whole slice of every class for a moment.
+# Instances pasted at once: each is a whole slice for a moment.
 PASTED = 16
 NEEDED = ("boxes", "scores", "classes", "masks", "stage2_boxes", "stage3_masks")
 
@@ -83,8 +83,8 @@ def _found(model: Any, outputs: dict[str, np.ndarray], size: tuple[int, int]) ->
     """Detections of every slice of a batch, with their masks in the slice."""
     slices, rows = np.nonzero(outputs["scores"] > 0)
     chosen = {name: outputs[name][slices, rows] for name in NEEDED}
-    masks = _pasted(model, chosen["boxes"], chosen["masks"], chosen["classes"], size)
-    early = _pasted(model, chosen["stage2_boxes"], chosen["stage3_masks"], chosen["classes"], size)
+    masks = _pasted(model, chosen["boxes"], chosen["masks"], size)
+    early = _pasted(model, chosen["stage2_boxes"], chosen["stage3_masks"], size)
     return [
         Found(
             chosen["scores"][mine], chosen["classes"][mine], chosen["boxes"][mine],
@@ -94,21 +94,11 @@ def _found(model: Any, outputs: dict[str, np.ndarray], size: tuple[int, int]) ->
     ]  # fmt: skip
 
 
-def _pasted(
-    model: Any, boxes: np.ndarray, masks: np.ndarray, classes: np.ndarray, size: tuple[int, int]
-) -> np.ndarray:
-    """Each detection alone in a slice, by the model's own decoding: bool [R, H, W]."""
+def _pasted(model: Any, boxes: np.ndarray, masks: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Each detection alone in a slice: bool [R, H, W]."""
     pasted = np.zeros((len(boxes), *size), bool)
     for first in range(0, len(boxes), PASTED):
         part = slice(first, first + PASTED)
-        alone = {
-            "boxes": boxes[part, None],
-            "masks": masks[part, None],
-            "classes": classes[part, None],
-            "scores": np.ones((len(boxes[part]), 1), np.float32),
-        }
-        tensors = {name: tf.constant(values) for name, values in alone.items()}
-        regions = model.decode(tensors, *size)["regions"]
-        own = tf.gather(regions, tf.constant(classes[part] - 1), axis=-1, batch_dims=1)
-        pasted[part] = own.numpy() >= 0.5
+        alone = model.paste(tf.constant(boxes[part, None]), tf.constant(masks[part, None]), *size)
+        pasted[part] = alone[:, 0].numpy() >= 0.5
     return pasted

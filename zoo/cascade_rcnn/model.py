@@ -95,11 +95,10 @@ class CascadeRCNN(SliceModel):
     def decode(self, outputs: Tensors, height: tf.Tensor, width: tf.Tensor) -> Tensors:
         """Detections in the image: ``regions`` [N, H, W, K], the mean of a class's best score times mask and
         of its evidence, and ``owner`` [N, H, W] int32, the 1-based detection of the first class that holds
-        the pixel, 0 for none. Outputs without evidence give what the detections say alone.
+        the pixel, 0 for none.
         """
-        wide = self._widened(outputs["boxes"])
         weighed = outputs["masks"] * outputs["scores"][..., None, None]
-        pasted = roi.paste(weighed, wide, height, width)
+        pasted = self.paste(outputs["boxes"], weighed, height, width)
         regions = []
         for k in range(1, self.classes + 1):
             mine = tf.cast(outputs["classes"] == k, pasted.dtype)
@@ -110,9 +109,14 @@ class CascadeRCNN(SliceModel):
             tf.pad(outputs["scores"], [[0, 0], [1, 0]]), best, axis=1, batch_dims=1
         )
         found = tf.stack(regions, -1)
-        if "evidence" in outputs:
-            found += EVIDENCE_SHARE * (outputs["evidence"] - found)
-        return {"regions": found, "owner": tf.where(held, best, 0)}
+        mixed = found + EVIDENCE_SHARE * (outputs["evidence"] - found)
+        return {"regions": mixed, "owner": tf.where(held, best, 0)}
+
+    def paste(self, boxes: tf.Tensor, masks: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+        """Every detection's mask alone in the image: [N, D, H, W] of ``boxes`` [N, D, 4] and ``masks``
+        [N, D, S, S], as the outputs hold them.
+        """
+        return roi.paste(masks, self._widened(boxes), height, width)
 
     def loss_terms(self, inputs: Tensors, targets: Tensors, training: bool = True) -> Tensors:
         """Weighted terms of the multi-task loss, scalars whose sum it is; ``targets`` as the task's."""
