@@ -1,6 +1,6 @@
-"""Is it worth randomising phantoms? Two small networks, trained on plain and on randomised ones, meet others.
+"""Is it worth randomising phantoms? Small networks, trained on plain and on randomised ones, meet others.
 
-    python benchmarks/randomisation.py WORK [--steps 2500] [--seeds 3]
+    python benchmarks/randomisation.py WORK [--steps 800] [--seeds 2]
 
 Both see slices of the same latent volumes: gliomas grown in the MNI152 head. One sees them in the mean
 contrast of a perfect scanner, the other with contrast and scanner drawn anew for every slice; geometric
@@ -9,8 +9,8 @@ on whole studies, three views fused, thresholds .5: `same`, what the first was t
 contrast, other seeds); `other`, what neither saw: another head (the analytic one), voxels of 2 mm instead
 of 1, and contrasts whose display curve has a power of 1.6 or its inverse, beyond what randomised slices are
 drawn from. Dice of the whole tumour and its core, the mean over studies and seeds of training with an
-interval over studies, goes into a CSV beside the other results. WORK keeps volumes and runs, so that a
-stopped run goes on.
+interval over studies, and what randomising gains, paired by study, go to results/randomisation_HARDWARE.csv.
+WORK keeps volumes and runs, so that a stopped call goes on.
 """
 
 import argparse
@@ -20,8 +20,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from results_file import results_file
 
-VOLUMES, TESTS, OTHER_POWER = 24, 12, 1.6
+VOLUMES, TESTS, OTHER_POWER = 16, 12, 1.6
 NETWORK = {"width": 8, "top": 32, "decoder": 16}
 REGIONS = ("whole", "core")
 
@@ -31,24 +32,28 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("work", type=Path)
-    parser.add_argument("--steps", type=int, default=2500)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument("--seeds", type=int, default=2)
     options = parser.parse_args()
     volumes = latents(options.work / "latents")
-    rows = []
-    for training in ("plain", "randomised"):
-        models = [
+    models = {
+        training: [
             trained(training, volumes, options.steps, seed, options.work / f"{training}_{seed}")
             for seed in range(options.seeds)
         ]
-        for test in ("same", "other"):
-            rows += summarise(training, test, np.array([scores(model, test) for model in models]))
-            print(*rows[-2:], sep="\n", flush=True)
-    out = Path(__file__).parent / "results" / "randomisation.csv"
-    with out.open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
+        for training in ("plain", "randomised")
+    }
+    rows = []
+    for test in ("other", "same"):
+        dice = compared(models, test)
+        lines = [line for training in models for line in summarise(training, test, dice[training])]
+        lines += summarise("gain", test, dice["randomised"] - dice["plain"])
+        print(*lines, sep="\n", flush=True)
+        rows += lines
+    with results_file("randomisation").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [*rows[0], "steps"])
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(row | {"steps": str(options.steps)} for row in rows)
 
 
 def latents(folder: Path) -> Path:
@@ -96,7 +101,7 @@ def trained(training: str, volumes: Path, steps: int, seed: int, run: Path):  # 
     source = LatentSource(volumes, plain=training == "plain")
     task = tasks.get(model.card)
     data = SliceData([(source, "train")], model.modalities, task.targets, recipe)
-    train(model, task, data, recipe, run, resume=(run / "checkpoints").is_dir())
+    train(model, task, data, recipe, run, resume=(run / "checkpoints" / "checkpoint").is_file())
     return model
 
 
@@ -120,20 +125,30 @@ def _bent(array: np.ndarray, seed: int) -> np.ndarray:
     return (1000 * (np.maximum(array, 0) / high) ** power).astype(np.float32)
 
 
-def scores(model, test: str) -> list[list[float]]:  # noqa: ANN001
-    """Dice [study][region] of `tfmed.predict`; a study that lacks the region is nan."""
+def compared(models: dict[str, list], test: str) -> dict[str, np.ndarray]:
+    """Dice [seed, study, region] of every training; every study is made once."""
+    dice: dict[str, list[list[list[float]]]] = {
+        training: [[] for _ in runs] for training, runs in models.items()
+    }
+    for study in studies(test):
+        for training, runs in models.items():
+            for of_run, model in zip(dice[training], runs, strict=True):
+                of_run.append(scores(model, study))
+        print(test, study.case_id, {training: runs[0][-1] for training, runs in dice.items()}, flush=True)
+    return {training: np.array(runs) for training, runs in dice.items()}
+
+
+def scores(model, study) -> list[float]:  # noqa: ANN001
+    """Dice by region of `tfmed.predict`; nan where the study lacks the region."""
     import tfmed
     from tfmed.evaluation.scorers import true_regions
     from tfmed.inference.rules import Rules
 
     rules = Rules.from_card(model.card)
     values = {region.name: sorted(region.values[rules.edition]) for region in rules.regions}
-    rows = []
-    for study in studies(test):
-        truth = true_regions(study, rules)
-        found = tfmed.predict(model, study).labels.array
-        rows.append([_dice(np.isin(found, values[name]), truth[name]) for name in REGIONS])
-    return rows
+    truth = true_regions(study, rules)
+    found = tfmed.predict(model, study).labels.array
+    return [_dice(np.isin(found, values[name]), truth[name]) for name in REGIONS]
 
 
 def _dice(found: np.ndarray, truth: np.ndarray) -> float:
@@ -149,7 +164,7 @@ def summarise(training: str, test: str, dice: np.ndarray) -> list[dict[str, str]
         of_studies = dice[:, :, number].mean(0)
         kept = [None if np.isnan(value) else float(value) for value in of_studies]
         found = mean_interval(kept, range(len(kept)))
-        low, high = found.interval
+        low, high = found.interval or (np.nan, np.nan)
         lines.append(
             {
                 "training": training,
