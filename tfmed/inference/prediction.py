@@ -14,6 +14,7 @@ from tfmed.inference.opening import Source, open_study
 from tfmed.inference.report import Evidence, describe, without_unsure
 from tfmed.inference.result import Result
 from tfmed.inference.rules import Rules
+from tfmed.inference.traces import without_traces
 from tfmed.inference.working import WorkingVolume, working_volume
 from tfmed.study import LabelMap, Study, Volume
 
@@ -76,6 +77,7 @@ def finish(
     evidence = Evidence(outputs["labels"], found, outputs["owner"], outputs["scores"], working.affine)
     lesions = without_unsure(evidence, rules)
     labels = np.where(lesions > 0, outputs["labels"], 0).astype(np.uint8)
+    labels = without_traces(labels, lesions, rules, voxel_mm3)
     evidence = replace(evidence, labels=labels, lesions=lesions)
     plane = _mid_plane(working) if lesions.any() else None
     instances = lesions.astype(np.uint8 if lesions.max() < 256 else np.uint16)

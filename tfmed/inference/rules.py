@@ -36,6 +36,7 @@ class Rules:
     view_weights: of the axial, coronal and sagittal probabilities in their mean
     min_volume_mm3: smaller lesions are specks and are taken out
     min_views: a lesion that the last stage found in fewer views is taken out
+    min_region_mm3: {region name: in a lesion, less of the region becomes what is painted around it}
     min_score: a lesion whose detections score less in the mean, over voxels and views, is taken out
     link_overlap: instances of neighbouring slices are one lesion if they share this part of the smaller one
     confidence: from the mean score of a lesion to the chance that it is real; None leaves scores as they are
@@ -48,6 +49,7 @@ class Rules:
     view_weights: tuple[float, float, float] = (1.0, 1.0, 1.0)
     min_volume_mm3: float = 50.0
     min_views: int = 2
+    min_region_mm3: dict[str, float] = field(default_factory=dict)
     min_score: float = 0.0
     link_overlap: float = 0.5
     confidence: ConfidenceMap | None = None
