@@ -1,4 +1,4 @@
-"""Takes traces of a region out of a lesion: parts too small to be believed that would give it another name."""
+"""Takes traces of a region out of a lesion: parts too small to be believed, which give it another name."""
 
 import numpy as np
 
