@@ -3,7 +3,7 @@
 Examples:
   python -m tfmed.tools._publish weights runs/long --tag phantoms-1 --data "gliomas on MNI152"
   python -m tfmed.tools._publish thresholds brats_instance_seg validation/
-  python -m tfmed.tools._publish confidence brats_instance_seg validation/
+  python -m tfmed.tools._publish confidence brats_instance_seg validation/ healthy/
   tfmed phantom test --kind glioma -n 20 --seed 9000
   tfmed evaluate brats_instance_seg --data test --split all --json figures.json
   python -m tfmed.tools._publish metrics figures.json --dataset "20 gliomas on MNI152, seeds 9000 to 9019" \\
@@ -23,6 +23,10 @@ import click
 from tfmed.errors import TfmedError
 from tfmed.zoo.cards import Card, validate
 from tfmed.zoo.registry import find
+
+ROOTS = click.argument(
+    "roots", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
 
 
 @click.group(help=__doc__)
@@ -107,18 +111,18 @@ def metrics(figures: Path, dataset: str, made_by: str | None) -> None:
 
 @command.command()
 @click.argument("name")
-@click.argument("root", type=click.Path(exists=True, file_okay=False, path_type=Path))
-def thresholds(name: str, root: Path) -> None:
-    """Choose the fusion thresholds of NAME's default weights on the labelled cases under ROOT.
+@ROOTS
+def thresholds(name: str, roots: tuple[Path, ...]) -> None:
+    """Choose the fusion thresholds of NAME's default weights on the labelled cases under the ROOTS.
 
-    ROOT holds validation cases, none that the card's figures are measured on.
+    They hold validation cases, none that the card's figures are measured on.
     """
     from tfmed.evaluation import labelled_cases
     from tfmed.evaluation.thresholds import choose
     from tfmed.progress import bar
     from tfmed.zoo.models import get
 
-    cases = labelled_cases(root, "all")
+    cases = [case for root in roots for case in labelled_cases(root, "all")]
     card = find(name).read_card()
     card["fusion"]["thresholds"] = choose(get(name), bar(cases, desc="choosing", unit="case"))
     _write(card, _folder(name))
@@ -127,11 +131,11 @@ def thresholds(name: str, root: Path) -> None:
 
 @command.command()
 @click.argument("name")
-@click.argument("root", type=click.Path(exists=True, file_okay=False, path_type=Path))
-def confidence(name: str, root: Path) -> None:
+@ROOTS
+def confidence(name: str, roots: tuple[Path, ...]) -> None:
     """Fit the map from scores of lesions to the chance that they are real, of NAME's default weights.
 
-    ROOT holds validation cases, healthy ones among them, none that the card's figures are measured on.
+    The ROOTS hold validation cases, healthy ones among them, none that the card's figures are measured on.
     """
     from dataclasses import asdict
 
@@ -139,7 +143,7 @@ def confidence(name: str, root: Path) -> None:
     from tfmed.progress import bar
     from tfmed.zoo.models import get
 
-    cases = labelled_cases(root, "all")
+    cases = [case for root in roots for case in labelled_cases(root, "all")]
     card = find(name).read_card()
     model = get(name)
     # The map is fitted to scores, not to what an earlier map made of them.
