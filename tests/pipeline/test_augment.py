@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfmed.pipeline.augment import Augmentation, Parameters, Tone, Warp, apply, draw, unchanged
+from tfmed.pipeline.augment import Augmentation, draw
+from tfmed.pipeline.effects import Parameters, Tone, Warp, apply, places, reach, unchanged
 
 SIZE = (40, 44)
 ALL = np.ones(3, bool)
@@ -23,9 +24,11 @@ def blob(shape: tuple[int, int] = (36, 30), seed: int = 0) -> tuple[np.ndarray, 
     return image, ((y > 15) & (x > 12) & (x < 20) & inside).astype(np.uint8)
 
 
-def plain(matrix: np.ndarray | None = None, tone: Tone | None = None, **warp: np.ndarray) -> Parameters:
+def plain(
+    matrix: np.ndarray | None = None, tone: Tone | None = None, noise_seed: int = 0, **warp: np.ndarray
+) -> Parameters:
     matrix = np.eye(2) if matrix is None else matrix
-    return Parameters(Warp(matrix, **({"shift": np.zeros(2)} | warp)), (tone or Tone(),) * 3, ALL)
+    return Parameters(Warp(matrix, **({"shift": np.zeros(2)} | warp)), (tone or Tone(),) * 3, ALL, noise_seed)
 
 
 @given(
@@ -62,6 +65,24 @@ def test_a_shift_moves_towards_growing_indices() -> None:
     found, found_labels = apply(image, labels, plain(shift=np.array([3.0, -2.0])), (41, 41))
     np.testing.assert_array_equal(found[3:, :-2], image[:-3, 2:])
     np.testing.assert_array_equal(found_labels[3:, :-2], labels[:-3, 2:])
+
+
+@given(seed=st.integers(0, 2**32 - 1), height=st.integers(1, 50), width=st.integers(1, 50))
+def test_nothing_of_an_input_is_seen_outside_its_reach(seed: int, height: int, width: int) -> None:
+    wild = replace(STRONG, shift_px=60, rotation_deg=180, scale=2)
+    warp = draw(wild, ALL, SIZE, np.random.default_rng(seed)).warp
+    rows, columns = places(warp, (height, width), SIZE)
+    seen = (rows >= -0.5) & (rows < height - 0.5) & (columns >= -0.5) & (columns < width - 0.5)
+    seen[reach(warp, (height, width), SIZE)] = False
+    assert not seen.any()
+
+
+def test_an_input_that_is_moved_out_of_sight_leaves_nothing() -> None:
+    image, labels = blob()
+    parameters = draw(STRONG, ALL, SIZE, np.random.default_rng(0))
+    parameters = replace(parameters, warp=replace(parameters.warp, shift=np.array([500.0, 0])))
+    found, found_labels = apply(image, labels, parameters, SIZE)
+    assert found.shape == (*SIZE, 3) and not found.any() and not found_labels.any()
 
 
 def test_magnification_by_two_quadruples_the_lesion() -> None:
@@ -112,11 +133,12 @@ def test_where_one_modality_ends_inside_the_brain_it_stays_zero(tone: Tone) -> N
 def test_noise_has_its_deviation_and_is_that_of_its_seed() -> None:
     image, labels = np.ones((80, 80, 3), np.float32), np.zeros((80, 80), np.uint8)
     one, again, other = (
-        apply(image, labels, plain(tone=Tone(noise=0.5, noise_seed=seed)), (80, 80))[0] for seed in (1, 1, 2)
+        apply(image, labels, plain(tone=Tone(noise=0.5), noise_seed=seed), (80, 80))[0] for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(one, again)
     assert (one != other).mean() > 0.99
     assert (one - 1).std() == pytest.approx(0.5, rel=0.05)
+    assert abs(np.corrcoef(one[..., 0].ravel(), one[..., 1].ravel())[0, 1]) < 0.05
 
 
 def test_blur_keeps_the_mean_and_lowers_the_variance_of_white_noise() -> None:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import ndimage
+from scipy import ndimage, stats
 from scipy.interpolate import BSpline
 
-from tfmed.pipeline.fields import resample, scatter, smooth_field, spline_basis
+from tfmed.pipeline.fields import resample, smooth_field, spline_basis, white_noise
 
 
 @pytest.mark.parametrize(("length", "controls"), [(192, 8), (7, 4), (50, 5)])
@@ -33,8 +33,12 @@ def image_and_labels(height: int, width: int, depth: int, seed: int) -> tuple[np
 def looked_up(
     image: np.ndarray, labels: np.ndarray, rows: np.ndarray, columns: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    pixels, values, labels = resample(image, labels, rows, columns)
-    return scatter(pixels, values, rows.shape), labels
+    brain, values, absent, labels = resample(list(np.moveaxis(image, -1, 0)), labels, rows, columns)
+    found = np.zeros((*rows.shape, image.shape[2]), np.float32)
+    for channel, (plane, numbers) in enumerate(zip(values, absent, strict=True)):
+        assert not plane[numbers].any()
+        found[..., channel][brain] = plane
+    return found, labels
 
 
 @given(
@@ -83,11 +87,24 @@ def test_a_value_is_zero_exactly_where_its_nearest_pixel_is_zero_in_that_modalit
     np.testing.assert_array_equal(found == 0, nearest == 0)
 
 
-def test_the_result_does_not_depend_on_the_bands_it_is_computed_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    image, labels = image_and_labels(60, 50, 4, 5)
-    rng = np.random.default_rng(0)
-    rows, columns = rng.uniform(-5, 60, (2, 64, 48)).astype(np.float32)
-    whole = resample(image, labels, rows, columns)
-    monkeypatch.setattr("tfmed.pipeline.fields.BAND_PIXELS", 100)
-    for one, other in zip(whole, resample(image, labels, rows, columns), strict=True):
-        np.testing.assert_array_equal(one, other)
+def test_modalities_that_know_the_same_brain_lack_nothing_in_it() -> None:
+    image, labels = image_and_labels(30, 30, 3, 3)
+    image[:, :14] = 0
+    rows, columns = np.random.default_rng(0).uniform(0, 29, (2, 40, 40)).astype(np.float32)
+    brain, values, absent, _ = resample(list(np.moveaxis(image, -1, 0)), labels, rows, columns)
+    assert [len(numbers) for numbers in absent] == [0, 0, 0]
+    assert [len(plane) for plane in values] == [np.count_nonzero(brain)] * 3
+
+
+def test_a_window_of_a_smooth_field_is_that_part_of_it() -> None:
+    controls = np.random.default_rng(0).normal(size=(5, 6))
+    window = slice(7, 20), slice(0, 11)
+    np.testing.assert_allclose(
+        smooth_field(controls, (40, 30), window), smooth_field(controls, (40, 30))[window], rtol=1e-5
+    )
+
+
+def test_noise_is_normal() -> None:
+    noise = white_noise(100_001, np.random.SFC64(0))
+    assert noise.shape == (100_001,) and noise.dtype == np.float32
+    assert stats.kstest(noise, "norm").pvalue > 0.01

@@ -1,12 +1,13 @@
 """Smooth random fields and resampling of slices: pure functions on arrays."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 
-# Small enough for a core's cache; large enough that threads don't spend their time in passing Python's lock.
-BAND_PIXELS = 25600
 HALF = np.float32(0.5)
+Window = tuple[slice, slice]
+EVERYTHING = (slice(None), slice(None))
 
 
 @lru_cache(maxsize=64)
@@ -24,10 +25,10 @@ def spline_basis(length: int, controls: int) -> np.ndarray:
     return basis
 
 
-def smooth_field(controls: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The cubic B-spline surface [H, W] float32 with control values [n, m], n and m at least 4."""
+def smooth_field(controls: np.ndarray, size: tuple[int, int], window: Window = EVERYTHING) -> np.ndarray:
+    """The ``window`` of the cubic B-spline surface [H, W] float32 with control values [n, m], at least 4."""
     rows, columns = (spline_basis(length, n) for length, n in zip(size, controls.shape, strict=True))
-    return rows @ controls.astype(np.float32) @ columns.T
+    return rows[window[0]] @ controls.astype(np.float32) @ columns[window[1]].T
 
 
 @lru_cache(maxsize=1)
@@ -38,94 +39,81 @@ def _normal_quantiles() -> np.ndarray:
     return special.ndtri((np.arange(1 << 16) + 0.5) / (1 << 16)).astype(np.float32)
 
 
-def white_noise(count: int, seed: int) -> np.ndarray:
-    """Standard normal values [count] float32, a function of the seed; none beyond 4.4.
+def white_noise(count: int, chance: np.random.BitGenerator) -> np.ndarray:
+    """Standard normal values [count] float32; none beyond 4.4.
 
-    Each is a quantile picked by 16 random bits (inversion; Devroye 1986, chapter II), a third of the time
-    that exact draws take, which would be a sixth of all augmentation.
+    Each is a quantile picked by 16 random bits (inversion; Devroye 1986, chapter II), a quarter of the time
+    that exact draws take.
     """
-    chance = np.random.Generator(np.random.SFC64(seed))
-    return _normal_quantiles().take(chance.integers(0, 1 << 16, count, np.uint16))
+    bits = chance.random_raw(-(-count // 4)).view(np.uint16)
+    return _normal_quantiles().take(bits[:count])
 
 
 def resample(
-    image: np.ndarray, labels: np.ndarray, rows: np.ndarray, columns: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Look up image [h, w, M] (bilinear) and labels [h, w] (nearest) at fractional places; both 0 outside.
+    planes: Sequence[np.ndarray], labels: np.ndarray, rows: np.ndarray, columns: np.ndarray
+) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray], np.ndarray]:
+    """Look up M planes [h, w] (bilinear) and labels [h, w] (nearest) at fractional places; all 0 outside.
 
     ``rows`` and ``columns`` [H, W] float32 are places in pixels of the input, whose centres are whole
-    numbers. Returns ``pixels`` [n], the flat indices into [H, W] of what lies in the brain, their ``values``
-    [M, n] float32, and the labels [H, W]. Half of a slice is no brain, so what follows works on ``values``
-    alone. A value whose nearest pixel is exactly 0 is exactly 0: the rim of the brain stays sharp.
+    numbers. Returns ``brain`` [H, W] bool, which tells where any plane is other than 0, per plane its values
+    there [n] float32 in the order of ``values[brain]``, per plane the numbers (0 to n - 1) of those that are
+    absent, and the labels [H, W]. Half of a slice is no brain, so what follows works on the n values alone.
+    Absent, and exactly 0, is a value whose nearest pixel is exactly 0: the rim of the brain stays sharp.
     """
-    framed, framed_labels = _framed(image), _framed(labels)
+    framed, (framed_labels,) = _framed(planes, labels.shape), _framed([labels], labels.shape)
     known = framed != 0
-    inside = np.logical_or.reduce([known[..., channel] for channel in range(known.shape[-1])])
-    bounds = np.float32(image.shape[0] + 0.999), np.float32(image.shape[1] + 0.999)
-    band = -(-rows.shape[0] // -(-rows.size // BAND_PIXELS))
-    found = []
-    for start in range(0, rows.shape[0], band):
-        down = np.clip(rows[start : start + band] + 1, 0, bounds[0]).ravel()
-        across = np.clip(columns[start : start + band] + 1, 0, bounds[1]).ravel()
-        found.append(_look_up(framed, framed_labels, known, inside, down, across))
-    pixels, values, nearest_labels = zip(*found, strict=True)
-    pixels = [numbers + order * band * rows.shape[1] for order, numbers in enumerate(pixels)]
-    return (
-        np.concatenate(pixels),
-        np.concatenate(values, axis=1),
-        np.concatenate(nearest_labels).reshape(rows.shape),
+    inside = known.any(axis=0)
+    stride = labels.shape[1] + 2
+    down, across = (
+        np.clip(place, -1, length - np.float32(0.001)) + np.float32(1)
+        for place, length in zip((rows, columns), labels.shape, strict=True)
     )
+    nearest = _flat_index(down + HALF, across + HALF, stride)
+    brain = inside.take(nearest)
+    absent = [
+        np.flatnonzero(~plane.take(nearest[brain])) if uneven else np.empty(0, np.intp)
+        for plane, uneven in zip(known, (known != inside).any(axis=1), strict=True)
+    ]
+    values = _bilinear(framed, stride, down[brain], across[brain])
+    for plane, numbers in zip(values, absent, strict=True):
+        plane[numbers] = 0
+    return brain, values, absent, framed_labels.take(nearest)
 
 
-def _framed(array: np.ndarray) -> np.ndarray:
-    """A copy with a border of one pixel of zeros around the first two axes."""
-    framed = np.zeros((array.shape[0] + 2, array.shape[1] + 2, *array.shape[2:]), array.dtype)
-    framed[1:-1, 1:-1] = array
-    return framed
+def _framed(planes: Sequence[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
+    """Planes [h, w] with a border of one pixel of zeros around them, as rows [M, (h + 2) * (w + 2)]."""
+    framed = np.zeros((len(planes), shape[0] + 2, shape[1] + 2), planes[0].dtype if planes else np.float32)
+    for inner, plane in zip(framed[:, 1:-1, 1:-1], planes, strict=True):
+        inner[:] = plane
+    return framed.reshape(len(planes), -1)
 
 
-def _look_up(
-    framed: np.ndarray,
-    labels: np.ndarray,
-    known: np.ndarray,
-    inside: np.ndarray,
-    down: np.ndarray,
-    across: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """``resample`` for places [n] within the framed image."""
-    stride, depth = framed.shape[1:]
-    nearest = (down + HALF).astype(np.intp) * stride + (across + HALF).astype(np.intp)
-    pixels = np.flatnonzero(inside.ravel().take(nearest))
-    values = _bilinear(framed.reshape(-1, depth), stride, down.take(pixels), across.take(pixels))
-    values *= known.reshape(-1, depth).take(nearest.take(pixels), axis=0).T
-    return pixels, values, labels.ravel().take(nearest)
+def _flat_index(down: np.ndarray, across: np.ndarray, stride: int) -> np.ndarray:
+    """Index, in rows of ``stride`` pixels, of the pixel that starts at or before a place counted from 0."""
+    # 32 bits as long as possible: a conversion to 64 costs as much as four sums in 32.
+    index = down.astype(np.int32)
+    index *= np.int32(stride)
+    index += across.astype(np.int32)
+    return index.astype(np.intp)
 
 
-def _bilinear(flat: np.ndarray, stride: int, down: np.ndarray, across: np.ndarray) -> np.ndarray:
-    """Values [M, n] at places [n] of an image given as rows of pixels [h * stride, M]."""
-    row, column = down.astype(np.intp), across.astype(np.intp)
-    down, across = down - row.astype(np.float32), across - column.astype(np.float32)
-    corner = row * stride + column
+def _bilinear(planes: np.ndarray, stride: int, down: np.ndarray, across: np.ndarray) -> list[np.ndarray]:
+    """Per plane of [M, h * stride] its values [n] at places [n]; a plane at a time, which a cache holds."""
+    corner = _flat_index(down, across, stride)
+    down, across = down - np.floor(down), across - np.floor(across)
 
-    # Pixels are gathered whole, then turned so that the arithmetic runs along n.
-    def between(corner: np.ndarray) -> np.ndarray:
-        left, right = (np.ascontiguousarray(flat.take(at, axis=0).T) for at in (corner, corner + 1))
+    def between(plane: np.ndarray) -> np.ndarray:
+        left, right = plane.take(corner), plane[1:].take(corner)
         right -= left
         right *= across
         right += left
         return right
 
-    upper, lower = between(corner), between(corner + stride)
-    lower -= upper
-    lower *= down
-    lower += upper
-    return lower
+    def within(plane: np.ndarray) -> np.ndarray:
+        upper, lower = between(plane), between(plane[stride:])
+        lower -= upper
+        lower *= down
+        lower += upper
+        return lower
 
-
-def scatter(pixels: np.ndarray, values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The image [H, W, M] with ``values`` [M, n] at the flat indices ``pixels`` [n], 0 elsewhere."""
-    order = np.zeros(size[0] * size[1], np.intp)
-    order[pixels] = np.arange(1, len(pixels) + 1)
-    rows = np.zeros((len(pixels) + 1, len(values)), values.dtype)
-    rows[1:] = values.T
-    return rows.take(order, axis=0).reshape(*size, -1)
+    return [within(plane) for plane in planes]

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfmed.errors import TfmedError
-from tfmed.pipeline import augment as augmentation
-from tfmed.pipeline import sampling
-from tfmed.pipeline.augment import Augmentation
+from tfmed.pipeline import effects, sampling
+from tfmed.pipeline.augment import Augmentation, draw
 from tfmed.pipeline.source import VIEWS, Source
 
 if TYPE_CHECKING:
@@ -62,10 +61,10 @@ class Sampler:
         # given.
         available = np.array([_holds_any(image[..., channel]) for channel in range(image.shape[-1])])
         if self.augment is None:
-            parameters = augmentation.unchanged(available)
+            parameters = effects.unchanged(available)
         else:
-            parameters = augmentation.draw(self.augment, available, self.size, rng)
-        image, labels = augmentation.apply(image, labels, parameters, self.size)
+            parameters = draw(self.augment, available, self.size, rng)
+        image, labels = effects.apply(image, labels, parameters, self.size)
         return image, parameters.present.astype(np.float32), labels
 
 
@@ -133,7 +132,9 @@ def slices(
     worker, workers = shard
     indices = tf.data.Dataset.range(start + worker, np.iinfo(np.int64).max, workers)
     batches = indices.batch(batch, drop_remainder=True)
-    return batches.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(READY_BATCHES)
+    # One call at a time: NumPy's calls are so short that two threads wait for Python's lock more than they
+    # work, and make fewer slices of twice the CPU.
+    return batches.map(load).prefetch(READY_BATCHES)
 
 
 def _holds_any(plane: np.ndarray) -> bool:
