@@ -1,6 +1,7 @@
 """Random fields and separable resampling."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,6 +30,15 @@ def test_linear_resampling_gives_back_a_ramp(source: int, length: int, start: fl
     ramp = np.arange(source, dtype=np.float32)
     expected = np.clip(start + step * np.arange(length), 0, source - 1)
     np.testing.assert_allclose(fields.apply_axes(ramp, [taps]), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("block", [1, 7, 40, 200])
+def test_resampling_in_blocks_changes_no_bit(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    knots = np.random.default_rng(0).standard_normal((3, 6, 5, 4), dtype=np.float32)
+    taps = [fields.linear_taps(length, source, 0.3, 0.41) for length, source in ((11, 6), (9, 5), (8, 4))]
+    whole = fields.apply_axes(knots, taps)
+    monkeypatch.setattr(fields, "BLOCK", block)
+    np.testing.assert_array_equal(fields.apply_axes(knots, taps), whole)
 
 
 @settings(max_examples=20, deadline=None)

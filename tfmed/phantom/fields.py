@@ -1,5 +1,6 @@
 """Smooth random fields and separable resampling: everything random in space is made from these."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -48,20 +49,44 @@ def dense_taps(matrix: np.ndarray) -> Taps:
     return Taps(index, np.ascontiguousarray(matrix.T, dtype=np.float32), source)
 
 
+# Elements of a block of ``_resampled``: its temporaries stay in the second cache.
+BLOCK = 1 << 16
+
+
 def apply_axes(array: np.ndarray, taps: Sequence[Taps | None]) -> np.ndarray:
     """Resamples the last ``len(taps)`` axes of a float32 ``array`` (None leaves an axis)."""
     first = array.ndim - len(taps)
     for axis, tap in reversed(list(enumerate(taps, first))):
-        if tap is None:
-            continue
-        after = [1] * (array.ndim - axis - 1)
-        total = None
-        for index, weights in zip(tap.index, tap.weights, strict=True):
-            part = np.take(array, index, axis=axis, mode="clip")
-            part *= weights.reshape(-1, *after)
-            total = part if total is None else np.add(total, part, out=total)
-        array = total  # type: ignore[assignment]
+        if tap is not None:
+            before, after = array.shape[:axis], array.shape[axis + 1 :]
+            lines = array.reshape(math.prod(before), tap.source, math.prod(after))
+            array = _resampled(lines, tap).reshape(*before, -1, *after)
     return array
+
+
+def _resampled(array: np.ndarray, tap: Taps) -> np.ndarray:
+    """Resamples the middle axis of an array [before, source, after], block by block."""
+    before, _, after = array.shape
+    length = tap.index.shape[1]
+    result = np.empty((before, length, after), np.float32)
+    rows = max(1, BLOCK // (length * after))
+    columns = max(1, BLOCK // after)
+    for row in range(0, before, rows):
+        source = array[row : row + rows]
+        for start in range(0, length, columns):
+            part = slice(start, start + columns)
+            result[row : row + rows, part] = _weighted(source, tap.index[:, part], tap.weights[:, part])
+    return result
+
+
+def _weighted(source: np.ndarray, index: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    total = source.take(index[0], axis=1, mode="clip")
+    total *= weights[0][:, None]
+    for at, weight in zip(index[1:], weights[1:], strict=True):
+        part = source.take(at, axis=1, mode="clip")
+        part *= weight[:, None]
+        total += part
+    return total
 
 
 def noise(

@@ -79,11 +79,13 @@ def build(
     mapped = person_map(coarse, rng)
     codes = nearest_codes(head, mapped)
     mapped, codes = _widen_ventricles(head, mapped, codes, coarse, disease.widening_mm(rng))
-    ground = Ground(head, codes, mapped, surroundings.surface_depth(codes, coarse), coarse)
+    depth_mm = surroundings.surface_depth(codes, coarse)
+    ground = Ground(head, codes, mapped, depth_mm, coarse)
     shift = disease.grow(ground, rng)
     if shift is not None:
         mapped, codes = _displaced(head, mapped, shift, coarse)
-    fields = surroundings.distances(codes, coarse)
+        depth_mm = surroundings.surface_depth(codes, coarse)
+    fields = surroundings.distances(codes, depth_mm, coarse)
     shown = _shown(codes, fields[0], options.skull)
     box = _box(shown, coarse, grid)
     layers = [mapped, fields] if shift is None else [mapped, fields, shift]

@@ -56,14 +56,14 @@ def surface_depth(codes: np.ndarray, grid: Grid) -> np.ndarray:
     return depth
 
 
-def distances(codes: np.ndarray, grid: Grid) -> np.ndarray:
-    """On the coarse grid in mm, float32 [4,x,y,z]: the depth below the hull's surface, and the distances to
+def distances(codes: np.ndarray, depth: np.ndarray, grid: Grid) -> np.ndarray:
+    """On the coarse grid in mm, float32 [4,x,y,z]: the ``surface_depth``, and the distances to
 
     the ventricles, to cerebellum with brain stem and to the cerebral cortex as negative numbers.
     """
     near = _brain_box(codes)
     result = np.full((4, *grid.shape), -FAR_MM, np.float32)
-    result[0] = surface_depth(codes, grid)
+    result[0] = depth
     for channel, members in enumerate([(Tissue.VENTRICLE,), INFRATENTORIAL, (Tissue.CORTEX,)], 1):
         mask = member(codes[near], members)
         if mask.any():
