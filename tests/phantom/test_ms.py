@@ -18,17 +18,21 @@ def patients() -> list[Latent]:
     return [build("ms", seed, "analytic", BRATS.coarse(2.0)) for seed in (1, 2)]
 
 
+# Relative to white matter, over echo and repetition times from clinic to clinic and a display curve of any
+# power near 1. Lesions are dark on T1: oedema and demyelination leave some at the signal of white matter,
+# none above it; black holes, which lost their axons, lie at or below grey matter (.73 to 1.0). Active ones
+# take up contrast agent and are above all tissue, but stay below vessels and rims of gliomas (up to 3.5).
 @pytest.mark.parametrize(
     ("modality", "part", "low", "high"),
     [
-        ("t1", "lesion", 0.5, 1.02),
-        ("t1", "black_hole", 0.3, 0.8),
-        ("t1c", "lesion", 0.5, 1.02),
-        ("t1c", "enhancing", 1.0, 2.6),
-        ("t2", "lesion", 1.25, 4.0),
-        ("t2", "black_hole", 1.4, 6.0),
-        ("flair", "lesion", 1.05, 3.5),
-        ("pd", "lesion", 1.0, 1.6),
+        ("t1", "lesion", 0.6, 1.0),
+        ("t1", "black_hole", 0.35, 0.8),
+        ("t1c", "lesion", 0.6, 1.0),
+        ("t1c", "enhancing", 1.1, 2.4),
+        ("t2", "lesion", 1.4, 3.6),
+        ("t2", "black_hole", 1.5, 5.0),
+        ("flair", "lesion", 1.1, 3.0),
+        ("pd", "lesion", 1.05, 1.6),
     ],
 )
 def test_lesions_lie_in_the_radiological_range(modality: str, part: str, low: float, high: float) -> None:
