@@ -15,14 +15,16 @@ WORK keeps volumes and runs, so that a stopped call goes on.
 
 import argparse
 import csv
-from collections.abc import Iterator
+import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from results_file import results_file
 
-VOLUMES, TESTS, OTHER_POWER = 16, 12, 1.6
+VOLUMES, OTHER_POWER = 16, 1.6
+TESTS = {"other": 12, "same": 6}
 NETWORK = {"width": 8, "top": 32, "decoder": 16}
 REGIONS = ("whole", "core")
 
@@ -36,24 +38,29 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     options = parser.parse_args()
     volumes = latents(options.work / "latents")
-    models = {
-        training: [
-            trained(training, volumes, options.steps, seed, options.work / f"{training}_{seed}")
-            for seed in range(options.seeds)
-        ]
-        for training in ("plain", "randomised")
-    }
+    dice: dict[str, dict[str, list]] = {test: {"plain": [], "randomised": []} for test in TESTS}
+    for seed in range(options.seeds):
+        for training in ("plain", "randomised"):
+            run = options.work / f"{training}_{seed}"
+            model = trained(training, volumes, options.steps, seed, run)
+            for test in TESTS:
+                dice[test][training].append(tested(model, test, run / f"{test}.json"))
+        write(dice, options.steps)
+
+
+def write(dice: dict[str, dict[str, list]], steps: int) -> None:
+    """The table of Dice [seed][study][region] by test and training."""
     rows = []
-    for test in ("other", "same"):
-        dice = compared(models, test)
-        lines = [line for training in models for line in summarise(training, test, dice[training])]
-        lines += summarise("gain", test, dice["randomised"] - dice["plain"])
-        print(*lines, sep="\n", flush=True)
-        rows += lines
-    with results_file("randomisation").open("w", newline="", encoding="utf-8") as file:
+    for test, by_training in dice.items():
+        found = {training: np.array(runs) for training, runs in by_training.items()}
+        found["gain"] = found["randomised"] - found["plain"]
+        rows += [row for training, runs in found.items() for row in summarise(training, test, runs)]
+    path = results_file("randomisation")
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [*rows[0], "steps"])
         writer.writeheader()
-        writer.writerows(row | {"steps": str(options.steps)} for row in rows)
+        writer.writerows(row | {"steps": str(steps)} for row in rows)
+    print(path.read_text(), flush=True)
 
 
 def latents(folder: Path) -> Path:
@@ -105,17 +112,20 @@ def trained(training: str, volumes: Path, steps: int, seed: int, run: Path):  # 
     return model
 
 
-def studies(test: str) -> Iterator:
+@cache
+def studies(test: str) -> list:
     """Test studies, each a function of its seed."""
+    return [_study(test, seed) for seed in range(41000, 41000 + TESTS[test])]
+
+
+def _study(test: str, seed: int):  # noqa: ANN202
     from tfmed import phantom
 
-    for seed in range(41000, 41000 + TESTS):
-        if test == "same":
-            yield phantom.make("glioma", seed, "mni152", plain=True)
-        else:
-            study = phantom.make("glioma", seed, "analytic", spacing_mm=2.0)
-            images = {name: replace(v, array=_bent(v.array, seed)) for name, v in study.images.items()}
-            yield replace(study, images=images)
+    if test == "same":
+        return phantom.make("glioma", seed, "mni152", plain=True)
+    study = phantom.make("glioma", seed, "analytic", spacing_mm=2.0)
+    images = {name: replace(v, array=_bent(v.array, seed)) for name, v in study.images.items()}
+    return replace(study, images=images)
 
 
 def _bent(array: np.ndarray, seed: int) -> np.ndarray:
@@ -125,17 +135,12 @@ def _bent(array: np.ndarray, seed: int) -> np.ndarray:
     return (1000 * (np.maximum(array, 0) / high) ** power).astype(np.float32)
 
 
-def compared(models: dict[str, list], test: str) -> dict[str, np.ndarray]:
-    """Dice [seed, study, region] of every training; every study is made once."""
-    dice: dict[str, list[list[list[float]]]] = {
-        training: [[] for _ in runs] for training, runs in models.items()
-    }
-    for study in studies(test):
-        for training, runs in models.items():
-            for of_run, model in zip(dice[training], runs, strict=True):
-                of_run.append(scores(model, study))
-        print(test, study.case_id, {training: runs[0][-1] for training, runs in dice.items()}, flush=True)
-    return {training: np.array(runs) for training, runs in dice.items()}
+def tested(model, test: str, kept: Path) -> list[list[float]]:  # noqa: ANN001
+    """Dice [study][region], kept in a file."""
+    if not kept.is_file():
+        kept.write_text(json.dumps([scores(model, study) for study in studies(test)]))
+        print(kept, kept.read_text(), flush=True)
+    return json.loads(kept.read_text())
 
 
 def scores(model, study) -> list[float]:  # noqa: ANN001
@@ -152,7 +157,7 @@ def scores(model, study) -> list[float]:  # noqa: ANN001
 
 
 def _dice(found: np.ndarray, truth: np.ndarray) -> float:
-    return 2 * (found & truth).sum() / (found.sum() + truth.sum()) if truth.any() else np.nan
+    return float(2 * (found & truth).sum() / (found.sum() + truth.sum())) if truth.any() else np.nan
 
 
 def summarise(training: str, test: str, dice: np.ndarray) -> list[dict[str, str]]:

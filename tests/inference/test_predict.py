@@ -59,6 +59,16 @@ def test_lesions_with_a_low_score_are_taken_out_by_the_cards_rule(
     np.testing.assert_array_equal(result.labels.array > 0, result.instances.array > 0)
 
 
+def test_large_lesions_stay_whatever_their_score(
+    model: ThresholdModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = make_study()
+    large, small = tfmed.predict(model, study).lesions
+    monkeypatch.setitem(model.card["fusion"], "min_score", 0.999)
+    monkeypatch.setitem(model.card["fusion"], "trusted_ml", (large.volume_ml + small.volume_ml) / 2)
+    assert tfmed.predict(model, study).lesions == [large]
+
+
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.permutations(range(3)), st.tuples(*[st.sampled_from([1, -1])] * 3))
 def test_any_orientation_gives_the_same_lesions_and_labels_in_its_own(

@@ -96,12 +96,17 @@ def _describe(
 
 
 def without_unsure(evidence: Evidence, rules: Rules) -> np.ndarray:
-    """`evidence.lesions` without those that score less than `rules.min_score`, numbered from 1 again."""
+    """`evidence.lesions` without those that score less than `rules.min_score`, numbered from 1 again.
+
+    Lesions of `rules.trusted_ml` stay: what fools a model is small, and a large tumour must not be lost.
+    """
     if rules.min_score <= 0:
         return evidence.lesions
-    count = int(evidence.lesions.max())
-    scores = [_score(np.argwhere(evidence.lesions == n), evidence) for n in range(1, count + 1)]
-    kept = np.array([False, *(score >= rules.min_score for score in scores)])
+    voxel_ml = geometry.voxel_volume_mm3(evidence.affine) / 1000
+    kept = [False]
+    for number in range(1, int(evidence.lesions.max(initial=0)) + 1):
+        index = np.argwhere(evidence.lesions == number)
+        kept.append(len(index) * voxel_ml >= rules.trusted_ml or _score(index, evidence) >= rules.min_score)
     return np.where(kept, np.cumsum(kept), 0).astype(evidence.lesions.dtype)[evidence.lesions]
 
 

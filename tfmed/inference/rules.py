@@ -1,5 +1,6 @@
 """What a card says of its classes and of how three views become one label map."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,6 +39,7 @@ class Rules:
     min_views: a lesion that the last stage found in fewer views is taken out
     min_region_mm3: {region name: in a lesion, less of the region becomes what is painted around it}
     min_score: a lesion whose detections score less in the mean, over voxels and views, is taken out
+    trusted_ml: lesions of this size and more stay, whatever their score
     link_overlap: instances of neighbouring slices are one lesion if they share this part of the smaller one
     confidence: from the mean score of a lesion to the chance that it is real; None leaves scores as they are
     linked: lesions are linked from the model's instances; else they are what hangs together
@@ -51,6 +53,7 @@ class Rules:
     min_views: int = 2
     min_region_mm3: dict[str, float] = field(default_factory=dict)
     min_score: float = 0.0
+    trusted_ml: float = math.inf
     link_overlap: float = 0.5
     confidence: ConfidenceMap | None = None
     linked: bool = True

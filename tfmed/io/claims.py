@@ -2,26 +2,23 @@
 
 import math
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
-
-import numpy as np
 
 from tfmed.errors import TfmedError
 
 # Deflate cannot pack more than 1032 bytes into one.
 MOST_RATIO = 1032
-# Images deflate to a tenth or so; where a header claims a closer packing, it is unpacked once to see.
-LIKELY_RATIO = 20
 CHUNK = 1 << 20
 LONGEST_HEADER = 1 << 16
 
 
 @dataclass(frozen=True)
 class Claim:
-    """``values`` of ``itemsize`` bytes each, in ``data`` from byte ``start`` to ``stop``, packed or not."""
+    """``values`` of ``itemsize`` bytes each, in ``data`` from byte ``start`` to ``stop``, packed or not.
+
+    ``big_endian`` tells the order of the bytes in a value that is packed.
+    """
 
     path: Path
     values: int
@@ -30,6 +27,7 @@ class Claim:
     start: int
     stop: int
     packed: bool
+    big_endian: bool = False
 
     def check(self) -> None:
         """TfmedError where the data file is too small for what the header claims."""
@@ -43,44 +41,27 @@ class Claim:
                 f"of {size} bytes can't hold them"
             )
 
-    def check_unpacked(self) -> None:
-        """TfmedError where packed voxels are improbably many and unpack to fewer; memory stays at a chunk."""
-        claimed = self.values * self.itemsize
-        if claimed <= LIKELY_RATIO * (self.stop - self.start):
-            return
-        found = 0
+    def unpacked(self) -> bytearray:
+        """The bytes of packed voxels; TfmedError unless they are as many as claimed and match their checksum.
+
+        Memory grows with what there is, by a chunk at a time, and never with what is claimed.
+        """
+        claimed, found = self.values * self.itemsize, bytearray()
+        stream = zlib.decompressobj(wbits=47)
         with open(self.data, "rb") as file:
             file.seek(self.start)
-            stream, left = zlib.decompressobj(wbits=47), b""
-            while found < claimed and not stream.eof and (packed := left or file.read(CHUNK)):
-                try:
-                    found += len(stream.decompress(packed, CHUNK))
-                except zlib.error as error:
-                    raise TfmedError(f"{self.path} is damaged: {error} in {self.data.name}") from None
-                left = stream.unconsumed_tail
-        if found < claimed:
-            raise TfmedError(
-                f"{self.path} claims {claimed:.4g} bytes of voxels, but {self.data.name} unpacks to {found}"
-            )
-
-    def check_sum(self, array: np.ndarray) -> None:
-        """TfmedError unless the checksum that ends the deflated stream is that of the voxels [x, y, z]."""
-        with open(self.data, "rb") as file:
-            check, stated = _stated_sum(file, self.start, self.stop)
-        stored = np.ascontiguousarray(array.T)
-        if check(stored.data) != stated and check(stored.byteswap().data) != stated:
-            raise TfmedError(
-                f"{self.path} is damaged: its voxels don't match the checksum in {self.data.name}"
-            )
-
-
-def _stated_sum(file: BinaryIO, start: int, stop: int) -> tuple[Callable[..., int], int]:
-    """The checksum that a packed stream ends with (RFC 1950, RFC 1952), and the function that makes it."""
-    file.seek(start)
-    gzipped = file.read(2) == b"\x1f\x8b"
-    file.seek(stop - (8 if gzipped else 4))
-    stated = int.from_bytes(file.read(4), "little" if gzipped else "big")
-    return (zlib.crc32 if gzipped else zlib.adler32), stated
+            try:
+                while not stream.eof and len(found) <= claimed:
+                    packed = stream.unconsumed_tail or file.read(CHUNK // 8)
+                    if not packed:
+                        raise TfmedError(f"{self.path} is cut short: {self.data.name} ends within its voxels")
+                    found += stream.decompress(packed, CHUNK)
+            except zlib.error as error:
+                raise TfmedError(f"{self.path} is damaged: {error} in {self.data.name}") from None
+        if len(found) != claimed:
+            held = f"unpacks to {'more' if len(found) > claimed else len(found)}"
+            raise TfmedError(f"{self.path} claims {claimed} bytes of voxels, but {self.data.name} {held}")
+        return found
 
 
 def header_lines(path: Path, last: str | None) -> tuple[list[str], int]:

@@ -14,38 +14,43 @@ import numpy as np
 
 from tfmed import geometry
 from tfmed.errors import TfmedError
+from tfmed.io.claims import Claim
 from tfmed.io.formats import Header
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
-def header(path: Path, image_io: str, values: int) -> Header:
-    """What SimpleITK's parser ``image_io`` says of a file that claims this many values; no voxel is read."""
+def header(claim: Claim, image_io: str) -> Header:
+    """What SimpleITK's parser ``image_io`` says of a file that makes this claim; no voxel is read."""
+    path = claim.path
     reader = _reader(path, image_io)
     shape = tuple(int(n) for n in reader.GetSize())
-    if math.prod(shape) * reader.GetNumberOfComponents() != values:
-        raise TfmedError(f"{path} contradicts itself: it claims {values} values but axes of lengths {shape}")
+    if math.prod(shape) * reader.GetNumberOfComponents() != claim.values:
+        raise TfmedError(
+            f"{path} contradicts itself: it claims {claim.values} values but axes of lengths {shape}"
+        )
     affine = _affine(reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection(), reader.GetDimension())
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
     return Header(shape, affine, _dtype(reader))
 
 
-def everything(path: Path, image_io: str) -> np.ndarray:
-    """All voxels in memory: [x, y, z] or [x, y, z, n], as ``header`` gives their shape."""
-    import SimpleITK
+def read(claim: Claim, image_io: str, index: int | None) -> np.ndarray:
+    """The voxels [x, y, z] of one volume.
 
-    reader = _reader(path, image_io)
-    with _told(path, image_io):
-        image = reader.Execute()
-    array = SimpleITK.GetArrayFromImage(image).T
-    while array.ndim > 3 and array.shape[-1] == 1:
-        array = array[..., 0]
-    return array
+    Packed ones are unpacked here: the parser takes the header at its word, allocates what that claims, and
+    leaves whatever is in memory where voxels are missing.
+    """
+    if not claim.packed:
+        return _voxels(claim.path, image_io, index)
+    found = header(claim, image_io)
+    stored = found.dtype.newbyteorder(">" if claim.big_endian else "<")
+    array = np.frombuffer(claim.unpacked(), stored).reshape(found.shape, order="F")
+    return (array if index is None else array[..., index]).astype(found.dtype, copy=False)
 
 
-def voxels(path: Path, image_io: str, index: int | None) -> np.ndarray:
-    """The voxels [x, y, z] of one volume; of a file that isn't packed, no other is read."""
+def _voxels(path: Path, image_io: str, index: int | None) -> np.ndarray:
+    """The voxels [x, y, z] of one volume; no other is read."""
     import SimpleITK
 
     reader = _reader(path, image_io)

@@ -1,7 +1,6 @@
 """MetaImage: ``.mha``, or ``.mhd`` with its data beside; parsed by SimpleITK.
 
-The text header is checked against the file first, and the checksum of compressed voxels afterwards: the
-parser itself trusts the sizes that it is told, and fills what is missing with whatever is in memory.
+The text header is checked against the file first, as the parser trusts whatever sizes it is told.
 """
 
 import math
@@ -35,18 +34,11 @@ COUNTS = ("CompressedDataSize", "ElementNumberOfChannels", "HeaderSize", "Elemen
 
 
 def header(path: Path) -> Header:
-    claim = _claim(path)
-    return itk_files.header(path, IMAGE_IO, claim.values)
+    return itk_files.header(_claim(path), IMAGE_IO)
 
 
 def read(path: Path, index: int | None) -> np.ndarray:
-    claim = _claim(path)
-    if not claim.packed:
-        return itk_files.voxels(path, IMAGE_IO, index)
-    claim.check_unpacked()
-    array = itk_files.everything(path, IMAGE_IO)
-    claim.check_sum(array)
-    return array if index is None else array[..., index]
+    return itk_files.read(_claim(path), IMAGE_IO, index)
 
 
 def write(array: np.ndarray, affine: np.ndarray, path: Path) -> None:
@@ -68,7 +60,7 @@ def _claim(path: Path) -> claims.Claim:
     data = path if where.upper() == "LOCAL" else claims.beside(path, where)
     start = end if data == path else max(0, int(found.get("HeaderSize", "0")))
     packed_bytes = int(found.get("CompressedDataSize", "0"))
-    binary = found.get("BinaryData", "False").lower() == "true"
+    binary = _true(found, "BinaryData")
     claim = claims.Claim(
         path,
         math.prod(shape) * int(found.get("ElementNumberOfChannels", "1")),
@@ -76,10 +68,16 @@ def _claim(path: Path) -> claims.Claim:
         data,
         start,
         start + packed_bytes if packed_bytes else data.stat().st_size,
-        found.get("CompressedData", "False").lower() == "true",
+        binary and _true(found, "CompressedData"),
+        _true(found, "BinaryDataByteOrderMSB", "ElementByteOrderMSB"),
     )
     claim.check()
     return claim
+
+
+def _true(found: dict[str, str], *names: str) -> bool:
+    """Whether the header says yes to any of these; the parser looks at the first letter alone."""
+    return any(found.get(name, "False")[:1] in ("T", "t", "1") for name in names)
 
 
 def _check_numbers(path: Path, found: dict[str, str], axes: int) -> None:

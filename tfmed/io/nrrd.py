@@ -28,17 +28,11 @@ TEXT = ("ascii", "txt", "text")
 
 
 def header(path: Path) -> Header:
-    return itk_files.header(path, IMAGE_IO, _claim(path).values)
+    return itk_files.header(_claim(path), IMAGE_IO)
 
 
 def read(path: Path, index: int | None) -> np.ndarray:
-    claim = _claim(path)
-    if not claim.packed:
-        return itk_files.voxels(path, IMAGE_IO, index)
-    claim.check_unpacked()
-    array = itk_files.everything(path, IMAGE_IO)
-    claim.check_sum(array)
-    return array if index is None else array[..., index]
+    return itk_files.read(_claim(path), IMAGE_IO, index)
 
 
 def write(array: np.ndarray, affine: np.ndarray, path: Path) -> None:
@@ -77,6 +71,7 @@ def _claim(path: Path) -> claims.Claim:
         0 if where else end,
         data.stat().st_size,
         encoding in DEFLATED,
+        found.get("endian", "little").lower() == "big",
     )
     claim.check()
     return claim

@@ -51,6 +51,12 @@ def decode(moves: tf.Tensor, anchors: tf.Tensor) -> tf.Tensor:
     return tf.concat([centre - size / 2.0, centre + size / 2.0], -1)
 
 
+def widen(boxes: tf.Tensor, margin: float) -> tf.Tensor:
+    """Boxes [..., 4] with ``margin`` of their own height and width added on each side."""
+    edge = margin * (boxes[..., 2:] - boxes[..., :2])
+    return boxes + tf.concat([-edge, edge], -1)
+
+
 def clip(boxes: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
     """Boxes cut at the edges of an image of ``height`` x ``width`` pixels."""
     limit = tf.cast(tf.stack([height, width, height, width]), boxes.dtype)

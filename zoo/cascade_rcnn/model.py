@@ -116,7 +116,7 @@ class CascadeRCNN(SliceModel):
         """Every detection's mask alone in the image: [N, D, H, W] of ``boxes`` [N, D, 4] and ``masks``
         [N, D, S, S], as the outputs hold them.
         """
-        return roi.paste(masks, self._widened(boxes), height, width)
+        return roi.paste(masks, box.widen(boxes, self.margin), height, width)
 
     def loss_terms(self, inputs: Tensors, targets: Tensors, training: bool = True) -> Tensors:
         """Weighted terms of the multi-task loss, scalars whose sum it is; ``targets`` as the task's."""
@@ -133,7 +133,7 @@ class CascadeRCNN(SliceModel):
             terms |= more
             boxes = seen["boxes"]
             terms |= losses.mask_terms(
-                name, seen["masks"], seen["instances"], boxes, self._widened(boxes), index, truth
+                name, seen["masks"], seen["instances"], boxes, box.widen(boxes, self.margin), index, truth
             )
         return terms
 
@@ -165,17 +165,13 @@ class CascadeRCNN(SliceModel):
         boxes = tf.gather(boxes, best.indices, batch_dims=1)
         return tf.stop_gradient(boxes), tf.stop_gradient(best.values)
 
-    def _widened(self, boxes: tf.Tensor) -> tf.Tensor:
-        edge = self.margin * (boxes[..., 2:] - boxes[..., :2])
-        return boxes + tf.concat([-edge, edge], -1)
-
     def _pass(self, maps: Tensors, boxes: tf.Tensor, index: tf.Tensor, training: bool = False) -> Tensors:
         """Stages 2 to 4 on boxes [R, 4]: moved boxes, masks in these widened, and instances, both logits."""
         stride, size = TOP_STRIDE, self.mask_size
         seen = roi.warp(maps["top"], boxes, index, self.roi_size, stride)
         found = self.box_stage(seen, training=training)
         moved = box.clip(box.decode(found["moves"], boxes), maps["size"][0], maps["size"][1])
-        wide = self._widened(moved)
+        wide = box.widen(moved, self.margin)
         fine = roi.warp(maps["fine"], wide, index, size // 2, self.stem)
         # The evidence has its own dense loss; gradients through thousands of box cells would double its cost.
         evidence = roi.warp(tf.stop_gradient(maps["evidence"]), wide, index, size, 1.0)
