@@ -11,6 +11,15 @@ from typing import Any
 
 from tfmed.errors import TfmedError
 
+WORKER_ENVIRONMENT = {
+    # Threads of several workers only get in each other's way.
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    # Volumes come and go: memory that returns to the system is zeroed page by page when it comes back.
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
+}
+
 
 @dataclass(frozen=True)
 class Job:
@@ -98,9 +107,8 @@ def _pool(workers: int) -> Iterator:
     if workers <= 1:
         yield map
         return
-    # One thread a worker: threads of several workers only get in each other's way.
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
+    for name, value in WORKER_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
         yield pool.imap_unordered
 

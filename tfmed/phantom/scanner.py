@@ -112,7 +112,9 @@ def textured(values: np.ndarray, amplitude: np.ndarray, rng: np.random.Generator
     result += common
     result *= amplitude
     result += 1
-    return np.maximum(result, 0.05, out=result) * values
+    np.maximum(result, 0.05, out=result)
+    result *= values
+    return result
 
 
 def optics(images: np.ndarray, scanner: Scanner, axes: tuple[int, ...]) -> np.ndarray:
@@ -158,12 +160,17 @@ def _thick(image: np.ndarray, axis: int, thick: int) -> np.ndarray:
 
 
 def noisy(images: np.ndarray, scanner: Scanner, scale: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Gaussian noise, or Rician (the modulus of a complex signal), of ``noise_sd`` times ``scale`` [M]."""
-    sd = (scanner.noise_sd * scale).astype(np.float32).reshape(-1, *[1] * (images.ndim - 1))
-    real = images + sd * grain(images.shape[1:], 0, rng, len(images))
-    if not scanner.rician:
-        return real
-    return np.sqrt(real**2 + (sd * grain(images.shape[1:], 0, rng, len(images))) ** 2)
+    """Adds Gaussian or Rician noise (the modulus of a complex signal) of ``noise_sd`` times ``scale`` [M].
+
+    In place, modality by modality: a volume's worth of fresh memory costs more than the noise in it.
+    """
+    deviations = (scanner.noise_sd * scale).astype(np.float32)
+    for image, sd in zip(images, deviations, strict=True):
+        image += sd * grain(image.shape, 0, rng, 1)[0]
+    if scanner.rician:
+        for image, sd in zip(images, deviations, strict=True):
+            np.sqrt(image**2 + (sd * grain(image.shape, 0, rng, 1)[0]) ** 2, out=image)
+    return images
 
 
 def ghosted(images: np.ndarray, scanner: Scanner) -> np.ndarray:
