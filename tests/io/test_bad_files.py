@@ -94,9 +94,25 @@ def test_a_header_that_claims_a_million_million_voxels(tmp_path: Path) -> None:
     refused(edited(saved(tmp_path / "a.nrrd"), "sizes: 3 4 5", "sizes: 10000 10000 10000"), r"claims 2e\+12")
 
 
-def test_sizes_larger_than_the_compressed_voxels_are_noticed(tmp_path: Path) -> None:
-    refused(edited(saved(tmp_path / "a.mha"), "DimSize = 3 4 5", "DimSize = 3 4 6"), "damaged|can't be read")
-    refused(edited(saved(tmp_path / "a.nrrd"), "sizes: 3 4 5", "sizes: 3 4 6"), "can't be read")
+def test_sizes_other_than_those_of_the_compressed_voxels_are_noticed(tmp_path: Path) -> None:
+    larger = "claims 144 bytes of voxels, but a.{} unpacks to 120"
+    refused(edited(saved(tmp_path / "a.mha"), "DimSize = 3 4 5", "DimSize = 3 4 6"), larger.format("mha"))
+    refused(edited(saved(tmp_path / "a.nrrd"), "sizes: 3 4 5", "sizes: 3 4 6"), larger.format("nrrd"))
+    smaller = "claims 96 bytes of voxels, but a.{} unpacks to more"
+    refused(edited(saved(tmp_path / "a.mha"), "DimSize = 3 4 5", "DimSize = 3 4 4"), smaller.format("mha"))
+    refused(edited(saved(tmp_path / "a.nrrd"), "sizes: 3 4 5", "sizes: 3 4 4"), smaller.format("nrrd"))
+
+
+@pytest.mark.parametrize(("ending", "data"), [(".mhd", ".zraw"), (".nhdr", ".raw.gz")])
+def test_compressed_voxels_that_end_too_early_are_noticed(tmp_path: Path, ending: str, data: str) -> None:
+    header, packed = saved(tmp_path / f"a{ending}"), tmp_path / f"a{data}"
+    packed.write_bytes(packed.read_bytes()[:-4])
+    refused(header, "is cut short")
+
+
+def test_skipping_within_packed_voxels_is_refused(tmp_path: Path) -> None:
+    path = edited(saved(tmp_path / "a.nrrd"), "encoding: gzip", "byte skip: 4\nencoding: gzip")
+    refused(path, "skips a part of its packed voxels")
 
 
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr", ".hdr"])

@@ -63,6 +63,9 @@ def _claim(path: Path) -> claims.Claim:
     if encoding not in (*PLAIN, *TEXT, *DEFLATED):
         known = ", ".join((*PLAIN, *TEXT, *DEFLATED))
         raise TfmedError(f"{path} packs its voxels as {encoding!r}, which can't be read. Known: {known}")
+    skips = {name: found.get(name, "0") for name in ("line skip", "lineskip", "byte skip", "byteskip")}
+    if encoding in DEFLATED and set(skips.values()) != {"0"}:
+        raise TfmedError(f"{path} skips a part of its packed voxels; a file with nothing to skip is needed")
     claim = claims.Claim(
         path,
         math.prod(shape),

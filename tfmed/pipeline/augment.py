@@ -66,10 +66,10 @@ def draw(
 def _draw_present(augmentation: Augmentation, available: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Which of the available modalities stay: all, the subset, or one of a random size; never none."""
     names = np.flatnonzero(available)
-    subset = [name for name in names if name in augmentation.subset]
+    subset = np.array([name for name in names if name in augmentation.subset], int)
     chance = rng.random()
     kept = names
-    if augmentation.complete <= chance < augmentation.complete + augmentation.subset_share and subset:
+    if augmentation.complete <= chance < augmentation.complete + augmentation.subset_share and len(subset):
         kept = subset
     elif chance >= augmentation.complete and len(names) > 1:
         kept = rng.permutation(names)[: int(rng.integers(1, len(names)))]
