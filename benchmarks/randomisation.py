@@ -108,7 +108,9 @@ def trained(training: str, volumes: Path, steps: int, seed: int, run: Path):  # 
     source = LatentSource(volumes, plain=training == "plain")
     task = tasks.get(model.card)
     data = SliceData([(source, "train")], model.modalities, task.targets, recipe)
-    train(model, task, data, recipe, run, resume=(run / "checkpoints" / "checkpoint").is_file())
+    summary = train(model, task, data, recipe, run, resume=(run / "checkpoints" / "checkpoint").is_file())
+    if summary.get("stopped_by"):
+        raise SystemExit(f"{run}: stopped before its end; the same call goes on")
     return model
 
 
