@@ -60,7 +60,10 @@ def test_a_value_that_float16_cannot_hold_is_refused_and_nothing_is_written(tmp_
     assert [path.name for path in tmp_path.iterdir()] == ["big.h5"]
 
 
-def test_scores_come_into_the_card_with_the_command_that_makes_them_again(run: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("unit", "option"), [("patient", ""), ("person", " --resample person")])
+def test_scores_come_into_the_card_with_the_command_that_makes_them_again(
+    run: Path, tmp_path: Path, unit: str, option: str
+) -> None:
     from tfmed.evaluation import Evaluation, Report
     from tfmed.evaluation.evaluator import Row
 
@@ -68,8 +71,11 @@ def test_scores_come_into_the_card_with_the_command_that_makes_them_again(run: P
         CliRunner().invoke(publish.command, arguments, catch_exceptions=False)
 
     enter("weights", str(run), "--tag", "v1", "--data", "noise")
-    rows = [Row(f"case{n}", f"patient{n}", "HGG", {"whole": {"dice": 0.5 + 0.1 * n}}) for n in range(4)]
-    evaluations = [Evaluation(name, rows, ("whole",)) for name in ("default", "rule")]
+    rows = [
+        Row(f"case{n}", f"patient{n}", "HGG", {"whole": {"dice": 0.5 + 0.1 * n}}, person=f"head{n}")
+        for n in range(4)
+    ]
+    evaluations = [Evaluation(name, rows, ("whole",), unit=unit) for name in ("default", "rule")]
     Report("toy_seg", "cases", "all", "cd" * 32, ("t1",), evaluations).save(tmp_path / "figures.json")
     for _ in range(2):
         enter(
@@ -83,7 +89,7 @@ def test_scores_come_into_the_card_with_the_command_that_makes_them_again(run: P
     (entry,) = zoo.card("toy_seg")["metrics"]
     assert (entry["weights"], entry["n"], entry["modalities"]) == ("v1", 4, ["t1"])
     assert entry["command"] == (
-        "tfmed phantom cases && tfmed evaluate toy_seg --data cases --split all --modalities t1"
+        "tfmed phantom cases && tfmed evaluate toy_seg --data cases --split all --modalities t1" + option
     )
     (dice,) = (value for value in entry["values"] if value["metric"] == "dice")
     assert dice["mean"] == pytest.approx(0.65)
