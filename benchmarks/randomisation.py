@@ -19,9 +19,12 @@ import json
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from results_file import results_file
+
+from tfmed.study import Study
 
 VOLUMES, OTHER_POWER = 16, 1.6
 TESTS = {"other": 12, "same": 6}
@@ -75,7 +78,7 @@ def latents(folder: Path) -> Path:
     return folder
 
 
-def trained(training: str, volumes: Path, steps: int, seed: int, run: Path):  # noqa: ANN201
+def trained(training: str, volumes: Path, steps: int, seed: int, run: Path) -> Any:
     """A narrow network after so many steps of 8 slices."""
     import keras
 
@@ -120,7 +123,7 @@ def studies(test: str) -> list:
     return [_study(test, seed) for seed in range(41000, 41000 + TESTS[test])]
 
 
-def _study(test: str, seed: int):  # noqa: ANN202
+def _study(test: str, seed: int) -> Study:
     from tfmed import phantom
 
     if test == "same":
@@ -137,7 +140,7 @@ def _bent(array: np.ndarray, seed: int) -> np.ndarray:
     return (1000 * (np.maximum(array, 0) / high) ** power).astype(np.float32)
 
 
-def tested(model, test: str, kept: Path) -> list[list[float]]:  # noqa: ANN001
+def tested(model: Any, test: str, kept: Path) -> list[list[float]]:
     """Dice [study][region], kept in a file."""
     if not kept.is_file():
         kept.write_text(json.dumps([scores(model, study) for study in studies(test)]))
@@ -145,7 +148,7 @@ def tested(model, test: str, kept: Path) -> list[list[float]]:  # noqa: ANN001
     return json.loads(kept.read_text())
 
 
-def scores(model, study) -> list[float]:  # noqa: ANN001
+def scores(model: Any, study: Study) -> list[float]:
     """Dice by region of `tfmed.predict`; nan where the study lacks the region."""
     import tfmed
     from tfmed.evaluation.scorers import true_regions
