@@ -96,6 +96,14 @@ def test_modalities_that_know_the_same_brain_lack_nothing_in_it() -> None:
     assert [len(plane) for plane in values] == [np.count_nonzero(brain)] * 3
 
 
+def test_without_any_modality_there_is_no_brain_and_labels_still_move() -> None:
+    labels = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    rows, columns = np.indices(labels.shape, np.float32)
+    brain, values, absent, moved = resample([], labels, rows, columns)
+    assert not brain.any() and values == [] and absent == []
+    np.testing.assert_array_equal(moved, labels)
+
+
 def test_a_window_of_a_smooth_field_is_that_part_of_it() -> None:
     controls = np.random.default_rng(0).normal(size=(5, 6))
     window = slice(7, 20), slice(0, 11)

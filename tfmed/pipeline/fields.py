@@ -82,10 +82,12 @@ def resample(
 
 def _framed(planes: Sequence[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
     """Planes [h, w] with a border of one pixel of zeros around them, as rows [M, (h + 2) * (w + 2)]."""
-    framed = np.zeros((len(planes), shape[0] + 2, shape[1] + 2), planes[0].dtype if planes else np.float32)
+    rows, columns = shape[0] + 2, shape[1] + 2
+    framed = np.zeros((len(planes), rows, columns), planes[0].dtype if planes else np.float32)
     for inner, plane in zip(framed[:, 1:-1, 1:-1], planes, strict=True):
         inner[:] = plane
-    return framed.reshape(len(planes), -1)
+    # No -1: with no plane at all NumPy cannot tell the length.
+    return framed.reshape(len(planes), rows * columns)
 
 
 def _flat_index(down: np.ndarray, across: np.ndarray, stride: int) -> np.ndarray:
