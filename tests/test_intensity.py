@@ -1,8 +1,11 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from scipy import ndimage
 
 from tests.geometries import lengths
 from tfmed import intensity
@@ -86,3 +89,50 @@ def test_no_foreground_at_all_gives_zeros() -> None:
     mask = intensity.foreground(array)
     assert intensity.moments(array, mask) == (0.0, intensity.SCALE_FLOOR)
     assert (intensity.normalise(array, 0.0, intensity.SCALE_FLOOR, mask) == 0).all()
+
+
+def _head() -> tuple[np.ndarray, np.ndarray]:
+    """An image of 48 voxels' edge with a textured ball, 0 outside, and the ball's mask."""
+    x, y, z = np.indices((48, 48, 48)) - 23.5
+    ball = x**2 + y**2 + z**2 < 16**2
+    texture = np.random.default_rng(1).normal(500, 100, ball.shape)
+    return np.where(ball, texture, 0).astype(np.float32), ball
+
+
+def _air(array: np.ndarray) -> np.ndarray:
+    """With the noise of a magnitude image where nothing was."""
+    noise = np.random.default_rng(2).rayleigh(5, array.shape)
+    return np.where(array == 0, noise, array)
+
+
+def _faint_air(array: np.ndarray) -> np.ndarray:
+    return (_air(array) / 5).round().astype(np.int16)
+
+
+def _z_scores_in_noise(array: np.ndarray) -> np.ndarray:
+    """The background's value is the brain's mean."""
+    noise = np.random.default_rng(3).normal(0, 1e-6, array.shape)
+    return np.where(array == 0, noise, (array - 500) / 100)
+
+
+def _moved(array: np.ndarray) -> np.ndarray:
+    """By a part of a voxel with cubic splines, whose ringing does not end."""
+    return ndimage.shift(array.astype(np.float64), (0.3, 0.2, 0.1), order=3)
+
+
+@pytest.mark.parametrize("spoil", [_air, _faint_air, _z_scores_in_noise, _moved])
+def test_a_background_that_is_not_constant_is_told_from_the_head(
+    spoil: Callable[[np.ndarray], np.ndarray],
+) -> None:
+    array, ball = _head()
+    spoilt = spoil(array)
+    assert (spoilt != intensity.background(spoilt)).sum() > 2 * ball.sum()
+    found = intensity.foreground(spoilt)
+    assert found[ndimage.binary_erosion(ball, iterations=2)].all()
+    assert not found[~ndimage.binary_dilation(ball, iterations=3)].any()
+
+
+def test_few_voxels_near_the_background_stay_foreground() -> None:
+    array, ball = _head()
+    array[ball] = np.where(np.arange(ball.sum()) % 10 == 0, 0.01, array[ball])
+    assert np.array_equal(intensity.foreground(array), ball)
