@@ -91,18 +91,19 @@ class StudyPredictor(tf.Module):
             with tf.control_dependencies([total]):
                 slices = tf.transpose(volume, [axis, *(a for a in range(4) if a != axis)])
             regions, owner, score = self._view(slices, present)
-            total = total + _restore(regions, axis) * (weight / sum(weights))
+            total = total + tf.cast(_restore(regions, axis), tf.float32) * (weight / sum(weights))
             owners.append(_restore(owner, axis))
             scores.append(score)
         return total, owners, scores
 
     def _slices(self, slices: tf.Tensor, present: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Regions [n, H, W, K], owners uint8 [n, H, W] and scores [n, D] of a view's slices [n, H, W, M]."""
+        """Regions float16 [n, H, W, K], owners uint8 [n, H, W] and scores [n, D] of slices [n, H, W, M]."""
         size = tf.shape(slices)
         batches = (size[0] + self.batch - 1) // self.batch
         classes = len(self.rules.regions)
+        # Halves: a view's regions are the largest thing that is held, and their mean needs no more digits.
         regions = tf.TensorArray(
-            tf.float32, batches, infer_shape=False, element_shape=[None, None, None, classes]
+            tf.float16, batches, infer_shape=False, element_shape=[None, None, None, classes]
         )
         owners = tf.TensorArray(tf.uint8, batches, infer_shape=False, element_shape=[None, None, None])
         scores = tf.TensorArray(tf.float32, batches, infer_shape=False, element_shape=[None, None])
@@ -112,7 +113,7 @@ class StudyPredictor(tf.Module):
             given = tf.repeat(present[tf.newaxis], tf.shape(image)[0], axis=0)
             outputs = self.model({"image": image, "present": given}, training=False)
             decoded = self.model.decode(outputs, size[1], size[2])
-            regions = regions.write(i, decoded["regions"])
+            regions = regions.write(i, tf.cast(decoded["regions"], tf.float16))
             owners = owners.write(i, tf.cast(decoded["owner"], tf.uint8))
             scores = scores.write(i, outputs["scores"])
         return regions.concat(), owners.concat(), scores.concat()
