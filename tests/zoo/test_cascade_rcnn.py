@@ -8,6 +8,7 @@ import tensorflow as tf
 from tfmed import phantom, tasks, zoo
 from tfmed.inference.graph import StudyPredictor
 from tfmed.inference.working import working_volume
+from tfmed.layers import anchors, votes
 from tfmed.zoo.cascade_rcnn import losses
 
 SMALL = {
@@ -95,6 +96,45 @@ def test_keras_fit_lowers_the_loss() -> None:
     data = tf.data.Dataset.from_tensors(discs(3, 4)).repeat()
     history = model.fit(data, steps_per_epoch=6, epochs=3, verbose=0).history["loss"]
     assert np.all(np.isfinite(history)) and history[-1] < 0.8 * history[0]
+
+
+@pytest.mark.parametrize(
+    "choice", [{"proposer": "votes"}, {"passes": 1}, {"pooling": "both"}, {"pooling": "max"}, {"roi_size": 7}]
+)
+def test_every_choice_learns_and_answers(choice: dict) -> None:
+    keras.utils.set_random_seed(1)
+    model = zoo.get("brats_instance_seg", weights=None, variant="compact", **SMALL | choice)
+    inputs, truth = discs(3, 4)
+    optimizer = keras.optimizers.Adam(3e-3)
+    losses_seen = [_step(model, optimizer, inputs, truth) for _ in range(12)]
+    assert np.all(np.isfinite(losses_seen)) and losses_seen[-1] < 0.8 * losses_seen[0]
+    outputs = model(inputs)
+    np.testing.assert_array_equal(outputs["boxes"].shape, (4, 16, 4))
+    differ = np.abs(outputs["stage3_masks"] - outputs["masks"]).max()
+    assert (differ == 0) == (choice == {"passes": 1})
+
+
+def _step(model: keras.Model, optimizer: keras.optimizers.Optimizer, inputs: dict, truth: dict) -> float:
+    with tf.GradientTape() as tape:
+        loss = model.compute_loss(inputs, truth)
+    weights = model.trainable_variables
+    optimizer.apply(tape.gradient(loss, weights), weights)
+    return float(loss)
+
+
+def test_cells_in_the_middle_of_a_lesion_vote_for_the_smallest_one() -> None:
+    cells = anchors.grid(tf.constant(8), tf.constant(8), 8, [(votes.UNIT, votes.UNIT)])
+    true = np.float32([[[0, 0, 64, 64], [24, 24, 40, 40], [50, 2, 54, 6], [0, 0, 0, 0]]])
+    exists = np.float32([[1, 1, 1, 0]])
+    positive, negative, target = (
+        each.numpy()[0].reshape(8, 8, -1) for each in losses.by_centre(cells, true, exists)
+    )
+    middle = np.zeros((8, 8), bool)
+    middle[2:6, 2:6] = True
+    middle[6, 0] = True  # the cell of the 4 pixel lesion, whose middle half holds no cell's centre
+    assert np.array_equal(positive[..., 0] > 0, middle) and not negative.any()
+    assert np.array_equal(target[3, 3], [24, 24, 40, 40]) and np.array_equal(target[2, 2], [0, 0, 64, 64])
+    assert np.array_equal(target[6, 0], [50, 2, 54, 6])
 
 
 def test_an_edition_without_a_region_teaches_nothing_about_it(model: keras.Model) -> None:

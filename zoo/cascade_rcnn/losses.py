@@ -4,6 +4,7 @@ Shapes: N images, P anchors, R sampled boxes (all images in one list), G lesions
 ``tfmed.tasks.InstanceSegmentation.targets`` gives, batched.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -11,8 +12,11 @@ import tensorflow as tf
 from tfmed.layers import boxes as box
 from tfmed.layers import roi
 from tfmed.tasks.losses import cross_entropy, mean_where, smooth_l1, soft_dice
+from tfmed.zoo.parts.bodies import TOP_STRIDE
 
 Truth = dict[str, tf.Tensor]
+# Of anchors [P, 4], true boxes [N, B, 4] and whether they exist [N, B].
+Assign = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
 
 POSITIVE, NEGATIVE = 0.5, 0.3
 # A lesion whose best anchor overlaps it by less than this is left to the other slices.
@@ -26,30 +30,60 @@ def _flat_truth(truth: Truth) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.reshape(truth["boxes"], [-1, count, 4]), tf.reshape(truth["valid"], [-1, count])
 
 
-def anchor_terms(
-    scores: tf.Tensor, moves: tf.Tensor, anchors: tf.Tensor, truth: Truth
-) -> dict[str, tf.Tensor]:
-    """Stage 1: cross-entropy over all positive and the hardest negative anchors, smooth L1 of the moves.
+def by_overlap(
+    anchors: tf.Tensor, true_boxes: tf.Tensor, exists: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Anchors [P, 4] against true boxes [N, B, 4]: positive and negative [N, P], and the box of each.
 
-    scores [N, P] logits, moves [N, P, 4], anchors [P, 4]. Positive: IoU of at least .5 with a true box, or
-    the best for one; negative: below .3 with all.
+    Positive: IoU of at least .5 with a true box, or the best for one; negative: below .3 with all.
     """
-    true_boxes, exists = _flat_truth(truth)
     shared = box.overlap(anchors[None], true_boxes) * exists[:, None, :]
     best = tf.reduce_max(shared, -1)
     rescued = tf.logical_and(shared >= tf.reduce_max(shared, 1, keepdims=True), shared > RESCUE)
     positive = tf.cast(tf.logical_or(best >= POSITIVE, tf.reduce_any(rescued, -1)), tf.float32)
     negative = tf.cast(best < NEGATIVE, tf.float32) * (1.0 - positive)
+    return positive, negative, tf.gather(true_boxes, tf.argmax(shared, -1), batch_dims=1)
 
+
+def by_centre(
+    cells: tf.Tensor, true_boxes: tf.Tensor, exists: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """As ``by_overlap``, for boxes that stand for the cells that they are centred on and that vote.
+
+    Positive: in the middle half of a true box, or the cell that holds its centre; of several boxes the vote
+    goes to the smallest. Negative: in no box at all.
+    """
+    place = ((cells[:, :2] + cells[:, 2:]) / 2.0)[None, :, None]
+    size = true_boxes[..., 2:] - true_boxes[..., :2]
+    away = tf.abs(place - ((true_boxes[..., :2] + true_boxes[..., 2:]) / 2.0)[:, None])
+
+    def holds(reach: tf.Tensor) -> tf.Tensor:
+        return tf.logical_and(tf.reduce_all(away <= reach[:, None], -1), exists[:, None] > 0.0)
+
+    central = holds(tf.maximum(size / 4.0, TOP_STRIDE / 2.0))
+    around = tf.logical_or(holds(size / 2.0), central)
+    area = tf.where(central, box.area(true_boxes)[:, None], tf.float32.max)
+    target = tf.gather(true_boxes, tf.argmin(area, -1), batch_dims=1)
+    positive = tf.cast(tf.reduce_any(central, -1), tf.float32)
+    return positive, 1.0 - tf.cast(tf.reduce_any(around, -1), tf.float32), target
+
+
+def proposal_terms(
+    scores: tf.Tensor, moves: tf.Tensor, anchors: tf.Tensor, truth: Truth, assign: Assign
+) -> dict[str, tf.Tensor]:
+    """Stage 1: cross-entropy over all positive and the hardest negative anchors, smooth L1 of the moves.
+
+    scores [N, P] logits, moves [N, P, 4], anchors [P, 4]. assign: ``by_overlap`` or ``by_centre``.
+    """
+    positive, negative, target = assign(anchors, *_flat_truth(truth))
     error = cross_entropy(scores, positive)
     found = tf.reduce_sum(positive, -1)
-    hardest = tf.math.top_k(error * negative, HARDEST).values
-    used = tf.cast(tf.range(HARDEST, dtype=tf.float32) < 3.0 * found[:, None] + 8.0, tf.float32)
+    hardest = tf.math.top_k(error * negative, tf.minimum(HARDEST, tf.shape(error)[1])).values
+    rank = tf.cast(tf.range(tf.shape(hardest)[1]), tf.float32)
+    used = tf.cast(rank < 3.0 * found[:, None] + 8.0, tf.float32)
     total = tf.reduce_sum(error * positive) + tf.reduce_sum(hardest * used)
     count = tf.reduce_sum(found) + tf.reduce_sum(used)
-
-    nearest = tf.gather(true_boxes, tf.argmax(shared, -1), batch_dims=1)
-    distance = smooth_l1(moves - box.encode(nearest, anchors[None]))
+    distance = smooth_l1(moves - box.encode(target, anchors[None]))
     return {
         "anchor_scores": total / count,
         "anchor_moves": mean_where(tf.reduce_sum(distance, -1), positive),

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfmed.layers import anchors as anchor
 from tfmed.layers import boxes as box
-from tfmed.layers import roi
+from tfmed.layers import roi, votes
 from tfmed.tasks.losses import region_terms
 from tfmed.zoo.cascade_rcnn import losses, network
 from tfmed.zoo.parts.bodies import TOP_STRIDE, vgg_top_down
@@ -19,6 +19,7 @@ SCORED, PROPOSAL_OVERLAP = 128, 0.7
 PROPOSAL_FLOOR = 0.1
 SCORE_FLOOR = 0.05
 POSITIVES, NEGATIVES = 3, 2
+PASSES = ("first", "second")
 # All masks are read off the evidence; the two passes over the boxes would outvote it.
 EVIDENCE_WEIGHT = 2.0
 # Of a pixel's probability: an instance knows which parts it has, the evidence where exactly they end.
@@ -57,7 +58,9 @@ class CascadeRCNN(SliceModel):
         fine: int,
         pooling: str,
         anchor_channels: int,
+        proposer: str,
         anchors: list[list[float]],
+        passes: int,
         roi_size: int,
         mask_size: int,
         hidden: int,
@@ -67,7 +70,8 @@ class CascadeRCNN(SliceModel):
     ) -> None:
         classes = self.classes
         self.stem, self.unit = stem, 16 * stem
-        self.anchors, self.margin = [tuple(each) for each in anchors], margin
+        self.votes, self.passes, self.margin = proposer == "votes", passes, margin
+        self.anchors = [(votes.UNIT, votes.UNIT)] if self.votes else [tuple(each) for each in anchors]
         self.roi_size, self.mask_size = roi_size, mask_size
         self.proposal_count, self.detection_count = proposals, detections
         self.features = vgg_top_down(
@@ -80,7 +84,7 @@ class CascadeRCNN(SliceModel):
             fine=fine,
             pooling=pooling,
         )
-        self.anchor_stage = network.anchor_stage(top, anchor_channels, len(anchors))
+        self.anchor_stage = network.anchor_stage(top, anchor_channels, len(self.anchors))
         self.box_stage = network.box_stage(roi_size, top, classes, hidden)
         self.mask_stage = network.mask_stage(mask_size, fine, classes, hidden)
         self.instance_stage = network.instance_stage(roi_size, top, classes, hidden)
@@ -122,12 +126,13 @@ class CascadeRCNN(SliceModel):
         """Weighted terms of the multi-task loss, scalars whose sum it is; ``targets`` as the task's."""
         maps = self._maps(inputs, training)
         truth = self._padded_truth(targets)
-        terms = losses.anchor_terms(maps["scores"], maps["moves"], maps["anchors"], truth)
+        assign = losses.by_centre if self.votes else losses.by_overlap
+        terms = losses.proposal_terms(maps["scores"], maps["moves"], maps["anchors"], truth, assign)
         dense = region_terms(maps["evidence"], truth)
         terms |= {f"evidence_{name}": EVIDENCE_WEIGHT * term for name, term in dense.items()}
         proposals, _ = self._propose(maps)
         boxes, index = losses.sample(proposals, truth, POSITIVES, NEGATIVES)
-        for name in ("first", "second"):
+        for name in PASSES[: self.passes]:
             seen = self._pass(maps, boxes, index, training)
             more, _ = losses.box_terms(name, seen["scores"], seen["moves"], boxes, index, truth)
             terms |= more
@@ -157,9 +162,12 @@ class CascadeRCNN(SliceModel):
 
     def _propose(self, maps: Tensors) -> tuple[tf.Tensor, tf.Tensor]:
         """Stage 1's boxes [N, P, 4] and scores [N, P], best first, overlapping ones suppressed (score 0)."""
-        top = tf.math.top_k(tf.sigmoid(maps["scores"]), SCORED)
-        moves = tf.gather(maps["moves"], top.indices, batch_dims=1)
-        boxes = box.decode(moves, tf.gather(maps["anchors"], top.indices))
+        candidates, chances = box.decode(maps["moves"], maps["anchors"]), tf.sigmoid(maps["scores"])
+        if self.votes:
+            cells = tf.shape(maps["top"])
+            candidates, chances = votes.tally(candidates, chances, cells[1], cells[2], TOP_STRIDE)
+        top = tf.math.top_k(chances, tf.minimum(SCORED, tf.shape(chances)[1]))
+        boxes = tf.gather(candidates, top.indices, batch_dims=1)
         boxes = box.clip(boxes, maps["size"][0], maps["size"][1])
         best = tf.math.top_k(box.suppress(boxes, top.values, PROPOSAL_OVERLAP), self.proposal_count)
         boxes = tf.gather(boxes, best.indices, batch_dims=1)
@@ -191,20 +199,21 @@ class CascadeRCNN(SliceModel):
         }
 
     def _detect(self, maps: Tensors, proposals: tf.Tensor, scores: tf.Tensor) -> Tensors:
-        """Both passes over the proposals that are worth it, then the best D instances of all classes."""
+        """All passes over the proposals that are worth it, then the best D instances of all classes."""
         # The best one always is: convolutions of no boxes at all fail.
         worth = (scores > PROPOSAL_FLOOR) | (tf.range(self.proposal_count) == 0)
         place = tf.where(worth)
         index = tf.cast(place[:, 0], tf.int32)
-        first = self._pass(maps, tf.gather_nd(proposals, place), index)
-        second = self._pass(maps, first["boxes"], index)
-        chance = tf.sqrt(tf.sigmoid(second["scores"]) * tf.sigmoid(second["instances"]))
+        first = last = self._pass(maps, tf.gather_nd(proposals, place), index)
+        for _ in range(self.passes - 1):
+            last = self._pass(maps, last["boxes"], index)
+        chance = tf.sqrt(tf.sigmoid(last["scores"]) * tf.sigmoid(last["instances"]))
         shape = tf.shape(proposals, tf.int64)[:2]
 
         def spread(values: tf.Tensor) -> tf.Tensor:
             return tf.scatter_nd(place, values, tf.concat([shape, tf.shape(values, tf.int64)[1:]], 0))
 
-        boxes = spread(second["boxes"])
+        boxes = spread(last["boxes"])
         by_class = tf.transpose(spread(chance), [0, 2, 1])
         kept = box.suppress(tf.repeat(boxes[:, None], self.classes, 1), by_class, 0.5)
         kept = tf.where(kept > SCORE_FLOOR, kept, 0.0)
@@ -220,7 +229,7 @@ class CascadeRCNN(SliceModel):
             "boxes": tf.gather(boxes, row, batch_dims=1) * tf.cast(real, tf.float32)[..., None],
             "scores": best.values,
             "classes": tf.where(real, which + 1, 0),
-            "masks": chosen_mask(second["masks"]),
+            "masks": chosen_mask(last["masks"]),
             "stage2_boxes": tf.gather(spread(first["boxes"]), row, batch_dims=1),
             "stage3_masks": chosen_mask(first["masks"]),
         }

@@ -28,8 +28,15 @@ def convolution(width: int, name: str, size: int = 3, relu: bool = True, **optio
     )
 
 
-def _pool(kind: str, name: str) -> layers.Layer:
-    return layers.MaxPooling2D(2, name=name) if kind == "max" else L2NormPooling2D(2, mode="rms", name=name)
+def _pool(x: keras.KerasTensor, kind: str, name: str) -> keras.KerasTensor:
+    """2 x 2 pooling: "l2", "max", or "both" side by side, as many channels again."""
+    by_kind = {
+        "l2": L2NormPooling2D(2, mode="rms", name=name),
+        "max": layers.MaxPooling2D(2, name=f"{name}_max"),
+    }
+    if kind == "both":
+        return layers.Concatenate(name=f"{name}_both")([pool(x) for pool in by_kind.values()])
+    return by_kind[kind](x)
 
 
 def _body(
@@ -50,7 +57,7 @@ def _body(
                 x = convolution(width * multiple, name)(x)
         maps.append(x)
         if block < len(BLOCKS):
-            x = _pool(pooling, f"pool{block}")(x)
+            x = _pool(x, pooling, f"pool{block}")
             x = layers.GroupNormalization(groups=max(width * multiple // 8, 1), name=f"norm{block}")(x)
     return maps
 
