@@ -133,7 +133,7 @@ def thresholds(name: str, roots: tuple[Path, ...]) -> None:
 @click.argument("name")
 @ROOTS
 def confidence(name: str, roots: tuple[Path, ...]) -> None:
-    """Fit the map from scores of lesions to the chance that they are real, of NAME's default weights.
+    """Fit the chance that a lesion of NAME's default weights is real to its score and size.
 
     The ROOTS hold validation cases, healthy ones among them, none that the card's figures are measured on.
     """
@@ -146,15 +146,16 @@ def confidence(name: str, roots: tuple[Path, ...]) -> None:
     cases = [case for root in roots for case in labelled_cases(root, "all")]
     card = find(name).read_card()
     model = get(name)
-    # The map is fitted to scores, not to what an earlier map made of them.
-    model.card["fusion"].pop("confidence", None)
+    # The map is fitted to the scores of all lesions, not to what an earlier one made and left of them.
+    for rule in ("confidence", "min_confidence"):
+        model.card["fusion"].pop(rule, None)
     rows = list(
         bar(evaluate(model_predictor(model), cases, scorer_for(model.card)), total=len(cases), desc="scoring")
     )
     for row in rows:
         if row.failure:
             raise TfmedError(f"{row.case} could not be scored: {row.failure}")
-    fitted = calibration.fit(*calibration.pooled(rows), len(cases))
+    fitted = calibration.fit(rows)
     card["fusion"]["confidence"] = asdict(fitted)
     _write(card, _folder(name))
     click.echo(f"Confidence of {name} from {fitted.lesions} lesions of {len(cases)} cases: {asdict(fitted)}")

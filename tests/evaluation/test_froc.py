@@ -18,7 +18,7 @@ class Case:
 
 
 def case(true_lesions: int, *found: tuple[float, bool]) -> Case:
-    return Case(true_lesions, [Candidate(confidence, float(hit), hit) for confidence, hit in found])
+    return Case(true_lesions, [Candidate(confidence, float(hit), hit, 1.0) for confidence, hit in found])
 
 
 def test_the_curve_of_four_lesions_by_hand() -> None:

@@ -47,26 +47,33 @@ def test_lesions_are_found_measured_and_placed(model: ThresholdModel) -> None:
 
 
 @pytest.mark.parametrize(("least", "left"), [(0.8, 2), (0.9, 1), (0.999, 0)])
-def test_lesions_with_a_low_score_are_taken_out_by_the_cards_rule(
+def test_unsure_lesions_are_taken_out_by_the_cards_rule(
     model: ThresholdModel, monkeypatch: pytest.MonkeyPatch, least: float, left: int
 ) -> None:
     study = make_study()
     both = tfmed.predict(model, study)
-    monkeypatch.setitem(model.card["fusion"], "min_score", least)
+    monkeypatch.setitem(model.card["fusion"], "min_confidence", least)
     result = tfmed.predict(model, study)
     assert result.lesions == both.lesions[:left]
     np.testing.assert_array_equal(np.unique(result.instances.array), range(left + 1))
     np.testing.assert_array_equal(result.labels.array > 0, result.instances.array > 0)
 
 
-def test_large_lesions_stay_whatever_their_score(
+def test_a_map_can_make_large_lesions_sure_and_small_ones_unsure(
     model: ThresholdModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = make_study()
     large, small = tfmed.predict(model, study).lesions
-    monkeypatch.setitem(model.card["fusion"], "min_score", 0.999)
-    monkeypatch.setitem(model.card["fusion"], "trusted_ml", (large.volume_ml + small.volume_ml) / 2)
-    assert tfmed.predict(model, study).lesions == [large]
+    middle = float(np.log(large.volume_ml * small.volume_ml) / 2)
+    by_size = {"slope": 0.0, "size": 1.0, "offset": -middle}
+    monkeypatch.setitem(model.card["fusion"], "confidence", by_size)
+    ratio = (large.volume_ml / small.volume_ml) ** 0.5
+    sure, unsure = (lesion.confidence for lesion in tfmed.predict(model, study).lesions)
+    assert sure == pytest.approx(ratio / (ratio + 1), abs=1e-3) and unsure == pytest.approx(
+        1 - sure, abs=2e-3
+    )
+    monkeypatch.setitem(model.card["fusion"], "min_confidence", 0.5)
+    assert [lesion.volume_ml for lesion in tfmed.predict(model, study).lesions] == [large.volume_ml]
 
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

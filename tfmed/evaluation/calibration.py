@@ -9,7 +9,7 @@ import numpy as np
 from tfmed.errors import TfmedError
 from tfmed.evaluation.froc import HasCandidates
 from tfmed.evaluation.lesions import MATCH_IOU
-from tfmed.inference.confidence import ConfidenceMap, logit
+from tfmed.inference.confidence import ConfidenceMap, features
 
 BINS = 10
 
@@ -56,32 +56,36 @@ def summary(rows: Sequence[HasCandidates]) -> dict[str, Any] | None:
     }
 
 
-def fit(confidences: np.ndarray, real: np.ndarray, cases: int) -> ConfidenceMap:
-    """The rising map of logits with the least cross-entropy, with Platt's targets so that few lesions do not
-    make it sure of itself: (n+ + 1) / (n+ + 2) for real ones, 1 / (n- + 2) for false ones.
+def fit(rows: Sequence[HasCandidates]) -> ConfidenceMap:
+    """The rising map of scores and volumes with the least cross-entropy, of cases whose confidences are
+    scores; with Platt's targets so that few lesions do not make it sure of itself: (n+ + 1) / (n+ + 2) for
+    real ones, 1 / (n- + 2) for false ones.
 
     Raises:
         TfmedError: there are no real or no false ones to learn from.
     """
     from scipy.optimize import minimize
 
+    scores, real = pooled(rows)
+    volumes = np.array([each.volume_ml for row in rows for each in row.candidates or ()], float)
     positives, negatives = int(real.sum()), int((~real).sum())
     if not positives or not negatives:
         raise TfmedError(
             f"Of {real.size} lesions {positives} are real; a map of confidence needs real and false ones. "
             "Add cases, healthy ones among them."
         )
-    x = logit(confidences)
+    x = features(scores, volumes)
     targets = np.where(real, (positives + 1) / (positives + 2), 1 / (negatives + 2))
 
     def cost(parameters: np.ndarray) -> tuple[float, np.ndarray]:
-        z = parameters[0] * x + parameters[1]
+        z = x @ parameters
         slopes = 1 / (1 + np.exp(-z)) - targets
-        return float((np.logaddexp(0, z) - targets * z).sum()), np.array([slopes @ x, slopes.sum()])
+        return float((np.logaddexp(0, z) - targets * z).sum()), slopes @ x
 
-    best = minimize(cost, [1.0, 0.0], jac=True, method="L-BFGS-B", bounds=[(0, None), (None, None)])
-    slope, offset = (round(float(value), 4) for value in best.x)
-    return ConfidenceMap(slope, offset, cases, int(real.size))
+    rising = [(0, None), (0, None), (None, None)]
+    best = minimize(cost, [1.0, 0.0, 0.0], jac=True, method="L-BFGS-B", bounds=rising)
+    slope, size, offset = (round(float(value), 4) for value in best.x)
+    return ConfidenceMap(slope, size, offset, len(rows), int(real.size))
 
 
 def draw(named: dict[str, Sequence[HasCandidates]], path: str | Path) -> None:

@@ -25,12 +25,14 @@ VIEWS = ("axial", "coronal", "sagittal")
 
 @dataclass(frozen=True)
 class Candidate:
-    """A found lesion: how sure the model is, its IoU with the true lesion it covers best, and whether it is
-    that one's only match (IoU >= .1, one to one)."""
+    """A found lesion: how sure the model is, its IoU with the true lesion it covers best, whether it is that
+    one's only match (IoU >= .1, one to one), and its volume.
+    """
 
     confidence: float
     iou: float
     matched: bool
+    volume_ml: float
 
 
 @dataclass(frozen=True)
@@ -100,14 +102,18 @@ def _candidates(
 ) -> tuple[list[Candidate] | None, int]:
     """Every found lesion with what it matches, and the number of true ones; of 50 mm3 and more both."""
     found = np.zeros(truth.shape, np.int32) if prediction.instances is None else prediction.instances
-    matches = match(found, components(truth), geometry.voxel_volume_mm3(affine))
+    voxel_mm3 = geometry.voxel_volume_mm3(affine)
+    matches = match(found, components(truth), voxel_mm3)
     there = matches.iou.shape[1]
     if prediction.instances is None or prediction.confidences is None:
         return None, there
     matched = set(matches.pairs(MATCH_IOU)[0].tolist())
     best = matches.iou.max(1, initial=0)
+    volumes = np.bincount(found.ravel()) * (voxel_mm3 / 1000)
     return [
-        Candidate(prediction.confidences[number - 1], float(best[row]), row in matched)
+        Candidate(
+            prediction.confidences[number - 1], float(best[row]), row in matched, float(volumes[number])
+        )
         for row, number in enumerate(matches.numbers.tolist())
     ], there
 

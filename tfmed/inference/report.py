@@ -96,23 +96,21 @@ def _describe(
 
 
 def without_unsure(evidence: Evidence, rules: Rules) -> np.ndarray:
-    """`evidence.lesions` without those that score less than `rules.min_score`, numbered from 1 again.
-
-    Lesions of `rules.trusted_ml` stay: what fools a model is small, and a large tumour must not be lost.
-    """
-    if rules.min_score <= 0:
+    """`evidence.lesions` without those of less than `rules.min_confidence`, numbered from 1 again."""
+    if rules.min_confidence <= 0:
         return evidence.lesions
-    voxel_ml = geometry.voxel_volume_mm3(evidence.affine) / 1000
     kept = [False]
     for number in range(1, int(evidence.lesions.max(initial=0)) + 1):
         index = np.argwhere(evidence.lesions == number)
-        kept.append(len(index) * voxel_ml >= rules.trusted_ml or _score(index, evidence) >= rules.min_score)
+        kept.append(_confidence(index, evidence, rules) >= rules.min_confidence)
     return np.where(kept, np.cumsum(kept), 0).astype(evidence.lesions.dtype)[evidence.lesions]
 
 
 def _confidence(index: np.ndarray, evidence: Evidence, rules: Rules) -> float:
     score = _score(index, evidence)
-    return rules.confidence(score) if rules.confidence else score
+    if rules.confidence is None:
+        return score
+    return rules.confidence(score, len(index) * geometry.voxel_volume_mm3(evidence.affine) / 1000)
 
 
 def _score(index: np.ndarray, evidence: Evidence) -> float:

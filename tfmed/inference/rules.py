@@ -1,6 +1,5 @@
 """What a card says of its classes and of how three views become one label map."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,10 +37,10 @@ class Rules:
     min_volume_mm3: smaller lesions are specks and are taken out
     min_views: a lesion that the last stage found in fewer views is taken out
     min_region_mm3: {region name: in a lesion, less of the region becomes what is painted around it}
-    min_score: a lesion whose detections score less in the mean, over voxels and views, is taken out
-    trusted_ml: lesions of this size and more stay, whatever their score
+    min_confidence: a lesion of less confidence is taken out
     link_overlap: instances of neighbouring slices are one lesion if they share this part of the smaller one
-    confidence: from the mean score of a lesion to the chance that it is real; None leaves scores as they are
+    confidence: from the mean score and the volume of a lesion to the chance that it is real; None leaves the
+        score
     linked: lesions are linked from the model's instances; else they are what hangs together
     """
 
@@ -52,8 +51,7 @@ class Rules:
     min_volume_mm3: float = 50.0
     min_views: int = 2
     min_region_mm3: dict[str, float] = field(default_factory=dict)
-    min_score: float = 0.0
-    trusted_ml: float = math.inf
+    min_confidence: float = 0.0
     link_overlap: float = 0.5
     confidence: ConfidenceMap | None = None
     linked: bool = True
