@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -181,3 +183,10 @@ def test_mixed_precision_trains_with_float32_weights(tmp_path: Path) -> None:
     summary = train(model, TinyTask(), TinyData(), RECIPE, tmp_path)
     assert model.hidden.compute_dtype == "bfloat16" and model.hidden.kernel.dtype == "float32"
     assert summary["metrics"]["whole"] > 0.5
+
+
+def test_an_error_in_the_data_ends_the_process(tmp_path: Path) -> None:
+    """TensorFlow's reading threads must not keep Python from ending."""
+    words = [sys.executable, "-m", "tests.training.failing", str(tmp_path / "run")]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1 and "no such slice" in done.stderr

@@ -3,6 +3,7 @@
 import json
 import signal
 import time
+import traceback
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -122,17 +123,24 @@ class _Loop:
     def _train(self, interrupt: Interrupt) -> bool:
         """Go through the steps that are left; False if a signal ended them early."""
         batches = None
-        while self.progress < 1:
-            if batches is None:
-                batches = iter(self._batches())
-            self._one_step(next(batches))
-            if self._asked_to_stop(interrupt):
-                return False
-            if self.state.step % self.recipe.validate_every == 0 and self.progress < 1:
-                self._validate()
-            if self.state.step % self.recipe.checkpoint_every == 0:
-                self._save()
-        return True
+        try:
+            while self.progress < 1:
+                if batches is None:
+                    batches = iter(self._batches())
+                self._one_step(next(batches))
+                if self._asked_to_stop(interrupt):
+                    return False
+                if self.state.step % self.recipe.validate_every == 0 and self.progress < 1:
+                    self._validate()
+                if self.state.step % self.recipe.checkpoint_every == 0:
+                    self._save()
+            return True
+        except Exception as error:
+            # An error's frames keep the iterator, and while its threads wait for Python, Python cannot end.
+            traceback.clear_frames(error.__traceback__)
+            raise
+        finally:
+            del batches
 
     def _batches(self) -> tf.data.Dataset:
         replicas = self.strategy.num_replicas_in_sync
