@@ -72,11 +72,11 @@ def rows(dice: dict[str, list], steps: int) -> Iterator[dict[str, str]]:
     """Lines of the table of Dice [seed][study][region] by choice."""
     shipped = np.array(dice["as shipped"])
     for choice, runs in dice.items():
-        found = np.array(runs)
-        yield from small_networks.summarise({"choice": choice, "what": "dice"}, found, REGIONS, steps)
+        found, names = np.array(runs), {"choice": choice, "steps": str(steps)}
+        yield from small_networks.summarise(names | {"what": "dice"}, found, REGIONS)
         if choice != "as shipped":
-            names = {"choice": choice, "what": "gain over as shipped"}
-            yield from small_networks.summarise(names, found - shipped, REGIONS, steps)
+            gain = names | {"what": "gain over as shipped"}
+            yield from small_networks.summarise(gain, found - shipped, REGIONS)
 
 
 def trained(choice: str, volumes: Path, steps: int, seed: int, run: Path) -> Any:

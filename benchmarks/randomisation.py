@@ -69,8 +69,8 @@ def rows(dice: dict[str, dict[str, list]], steps: int) -> Iterator[dict[str, str
         found = {training: np.array(runs) for training, runs in by_training.items()}
         found["gain"] = found["randomised"] - found["plain"]
         for training, runs in found.items():
-            names = {"training": training, "test": test}
-            yield from small_networks.summarise(names, runs, REGIONS, steps)
+            names = {"training": training, "test": test, "steps": str(steps)}
+            yield from small_networks.summarise(names, runs, REGIONS)
 
 
 def trained(training: str, volumes: Path, steps: int, seed: int, run: Path) -> Any:

@@ -54,7 +54,7 @@ def tested(model: Any, studies: Sequence[Study], regions: Sequence[str], kept: P
     return json.loads(kept.read_text())
 
 
-def scores(model: Any, study: Study, regions: Sequence[str]) -> list[float]:
+def scores(model: Any, study: Study, regions: Sequence[str], flips: bool = False) -> list[float]:
     """Dice by region of `tfmed.predict`; nan where the study lacks the region."""
     import tfmed
     from tfmed.evaluation.scorers import true_regions
@@ -63,7 +63,7 @@ def scores(model: Any, study: Study, regions: Sequence[str]) -> list[float]:
     rules = Rules.from_card(model.card)
     values = {region.name: sorted(region.values[rules.edition]) for region in rules.regions}
     truth = true_regions(study, rules)
-    found = tfmed.predict(model, study).labels.array
+    found = tfmed.predict(model, study, flips=flips).labels.array
     return [_dice(np.isin(found, values[name]), truth[name]) for name in regions]
 
 
@@ -71,9 +71,7 @@ def _dice(found: np.ndarray, truth: np.ndarray) -> float:
     return float(2 * (found & truth).sum() / (found.sum() + truth.sum())) if truth.any() else np.nan
 
 
-def summarise(
-    names: Mapping[str, str], dice: np.ndarray, regions: Sequence[str], steps: int
-) -> list[dict[str, str]]:
+def summarise(names: Mapping[str, str], dice: np.ndarray, regions: Sequence[str]) -> list[dict[str, str]]:
     """Lines of a table, one a region, that begin with `names`, for Dice [seed, study, region]."""
     from tfmed.evaluation.bootstrap import mean_interval
 
@@ -92,7 +90,6 @@ def summarise(
                 "dice": f"{found.mean:.3f}",
                 "interval": f"{low:.3f} to {high:.3f}",
                 "by_seed": " ".join(f"{np.nanmean(run):.3f}" for run in dice[:, :, number]),
-                "steps": str(steps),
             }
         )
     return lines

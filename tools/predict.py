@@ -33,6 +33,7 @@ OUT gets the label map and the instance map on the study's own grid, instances.j
 @click.option("--variant", help="Variant in the card, for weights from a path.")
 @click.option("--modalities", metavar="A,B,...", help="Read these alone.  [default: all that are there]")
 @click.option("--resample", is_flag=True, help="Bring modalities on different grids onto the first's.")
+@click.option("--flips", is_flag=True, help="Look at every slice's mirror image, too; takes twice as long.")
 @click.option("--format", metavar="ENDING", help="nii.gz, mha, nrrd, ...  [default: that of the study]")
 @click.option("--labels", metavar="EDITION", help="Label values of this edition, as brats2018 or brats2023.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
@@ -84,7 +85,7 @@ def _predict_one(
         model = zoo.get(name, weights=weights, variant=variant)
         check_output(Rules.from_card(model.card), options["format"], options["labels"])
         _next(steps, "looking for lesions")
-        result = predict(model, study, modalities=modalities)
+        result = predict(model, study, modalities=modalities, flips=options["flips"])
         _next(steps, "writing")
         result.save(out, format=options["format"], labels=options["labels"])
     if as_json:

@@ -55,7 +55,9 @@ def test_files_in_no_layout_are_given_by_modality(name: str, tmp_path: Path) -> 
     mask = study.images["t1"]
     io.save(mask.with_array((mask.array != 0).astype("uint8")), tmp_path / "brain.nii.gz")
     images = [f"--image={modality}={tmp_path}/{modality}.nii.gz" for modality in ("flair", "t1c")]
-    done = run(name, *images, "--mask", tmp_path / "brain.nii.gz", "-o", tmp_path / "out", "--json")
+    done = run(
+        name, *images, "--mask", tmp_path / "brain.nii.gz", "--flips", "-o", tmp_path / "out", "--json"
+    )
     assert done.exit_code == 0, done.output
     content = json.loads(done.stdout)
     assert content["modalities"] == ["flair", "t1c"]

@@ -55,6 +55,26 @@ def test_every_view_says_which_detection_owns_a_voxel(predictor: StudyPredictor)
         np.testing.assert_array_equal(found, wanted)
 
 
+class LeftHalf(ThresholdModel):
+    """Sees nothing in the second half of a slice's rows, and half of a row in the middle."""
+
+    def decode(self, outputs: dict, height: tf.Tensor, width: tf.Tensor) -> dict:
+        decoded = super().decode(outputs, height, width)
+        seen = tf.clip_by_value(tf.cast(height - 2 * tf.range(height), tf.float32) / 2, 0.0, 1.0)
+        return decoded | {"regions": decoded["regions"] * seen[:, None, None]}
+
+
+def test_flips_add_what_the_mirror_image_shows() -> None:
+    volume, truth = head()
+    once, twice = (
+        StudyPredictor(LeftHalf(), probability=True, flips=flips).predict(volume, PRESENT)["probability"]
+        for flips in (False, True)
+    )
+    # Each voxel is in the seen half of its slice or of the mirror image, in all three views.
+    np.testing.assert_allclose(twice.numpy()[..., 0], np.where(truth > 0, 128, 0), atol=1)
+    assert np.abs(once.numpy()[truth > 0, 0].astype(int) - 128).min() > 30
+
+
 def test_probability_is_the_mean_of_the_views(predictor: StudyPredictor) -> None:
     volume, truth = head()
     probability = predictor.predict(volume, PRESENT)["probability"].numpy()

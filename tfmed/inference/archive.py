@@ -35,6 +35,7 @@ def predict_all(
     *,
     modalities: tuple[str, ...] | None = None,
     resample: bool = False,
+    flips: bool = False,
     format: str | None = None,
     labels: str | None = None,
 ) -> Iterator[Outcome]:
@@ -55,7 +56,7 @@ def predict_all(
             yield Outcome(case.id, "skipped", folder)
             continue
         try:
-            result = predict(model, case.load(resample=resample), modalities=modalities)
+            result = predict(model, case.load(resample=resample), modalities=modalities, flips=flips)
             result.save(folder, format=format, labels=labels)
         except TfmedError as error:
             yield Outcome(case.id, "failed", folder, str(error))

@@ -20,7 +20,12 @@ class StudyPredictor(tf.Module):
     """
 
     def __init__(
-        self, model: Any, rules: Rules | None = None, batch: int = 8, probability: bool = False
+        self,
+        model: Any,
+        rules: Rules | None = None,
+        batch: int = 8,
+        probability: bool = False,
+        flips: bool = False,
     ) -> None:
         """
         Args:
@@ -28,12 +33,13 @@ class StudyPredictor(tf.Module):
             rules: fusion rules; those of the model's card by default.
             batch: slices that go through the model at once.
             probability: also return the fused probability of every region.
+            flips: take the mean of each slice's regions and those of its mirror image.
         """
         super().__init__(name="study_predictor")
         self.model = model
         self.rules = rules or Rules.from_card(model.card)
         self.batch = batch
-        self.probability = probability
+        self.probability, self.flips = probability, flips
         modalities = len(model.modalities)
         signature = [
             tf.TensorSpec([None, None, None, modalities], tf.float32, name="volume"),
@@ -113,7 +119,11 @@ class StudyPredictor(tf.Module):
             given = tf.repeat(present[tf.newaxis], tf.shape(image)[0], axis=0)
             outputs = self.model({"image": image, "present": given}, training=False)
             decoded = self.model.decode(outputs, size[1], size[2])
-            regions = regions.write(i, tf.cast(decoded["regions"], tf.float16))
+            found = decoded["regions"]
+            if self.flips:
+                mirrored = self.model({"image": image[:, ::-1], "present": given}, training=False)
+                found = (found + self.model.decode(mirrored, size[1], size[2])["regions"][:, ::-1]) / 2
+            regions = regions.write(i, tf.cast(found, tf.float16))
             owners = owners.write(i, tf.cast(decoded["owner"], tf.uint8))
             scores = scores.write(i, outputs["scores"])
         return regions.concat(), owners.concat(), scores.concat()

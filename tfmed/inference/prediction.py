@@ -26,6 +26,7 @@ def predict(
     mask: str | Path | Volume | None = None,
     modalities: tuple[str, ...] | None = None,
     resample: bool = False,
+    flips: bool = False,
 ) -> Result:
     """Finds the lesions of a study.
 
@@ -36,6 +37,7 @@ def predict(
         mask: the brain, non-zero inside; needed where scans are not skull-stripped.
         modalities: use these alone, even if the study has more.
         resample: bring modalities that lie on other grids onto the first one's, instead of an error.
+        flips: look at the mirror image of every slice, too, in twice the time.
 
     Returns:
         Labels and instances on the study's own grid, and the lesions in world mm. The same study gives the
@@ -46,18 +48,19 @@ def predict(
     """
     opened = open_study(study, mask, resample)
     working = working_volume(opened, tuple(model.modalities), _chosen(opened, model, modalities))
-    outputs = study_predictor(model).predict(working.volume, working.present)
+    outputs = study_predictor(model, flips).predict(working.volume, working.present)
     return finish(opened, working, {name: value.numpy() for name, value in outputs.items()}, model.card)
 
 
-def study_predictor(model: Any) -> Any:
-    """The model's `StudyPredictor`, made and traced once."""
+def study_predictor(model: Any, flips: bool = False) -> Any:
+    """The model's `StudyPredictor`, one with flips and one without, made and traced once."""
     from tfmed.inference.graph import StudyPredictor
 
-    # Past Keras's own __setattr__, which would take the predictor for a layer of the model.
-    if "_study_predictor" not in model.__dict__:
-        model.__dict__["_study_predictor"] = StudyPredictor(model)
-    return model.__dict__["_study_predictor"]
+    # Past Keras's own __setattr__, which would take the predictors for layers of the model.
+    made = model.__dict__.setdefault("_study_predictors", {})
+    if flips not in made:
+        made[flips] = StudyPredictor(model, flips=flips)
+    return made[flips]
 
 
 def finish(
