@@ -173,7 +173,8 @@ def _again(report: dict[str, Any], weights: str, made_by: str | None) -> str:
     fed = f" --modalities {','.join(report['modalities'])}" if report["modalities"] else ""
     chosen = f" --weights {weights}" if weights != "default" else ""
     drawn = f" --resample {report['resample']}" if report["resample"] != "patient" else ""
-    evaluate = f"tfmed evaluate {report['model']} --data {report['data']} --split {report['split']}"
+    data = "".join(f" --data {root}" for root in report["data"])
+    evaluate = f"tfmed evaluate {report['model']}{data} --split {report['split']}"
     evaluate += f"{fed}{chosen}{drawn}"
     return f"{made_by} && {evaluate}" if made_by else evaluate
 

@@ -13,7 +13,7 @@ Examples:
   tfmed evaluate brats_instance_seg --data BRATS2015_Training
   tfmed evaluate brats_instance_seg --data phantoms --split all --modalities flair,t1c --json scores.json
   tfmed evaluate brats_instance_seg --data phantoms --weights run/final.weights.h5 --weights default
-  tfmed evaluate brats_instance_seg --data phantoms --resample person --reliability reliability.png
+  tfmed evaluate brats_instance_seg --data gliomas --data healthy --resample person --reliability chart.png
   tfmed evaluate --compare before.json after.json
   tfmed evaluate --compare scores.json#rule scores.json#default --json difference.json
 
@@ -24,7 +24,10 @@ and T1c z > 1 in it as enhancing: what any model has to beat. Of healthy cases f
 
 @click.command(epilog=EPILOG)
 @click.argument("name", required=False)
-@click.option("--data", "root", type=click.Path(path_type=Path), help="A dataset's root.")
+@click.option(
+    "--data", "roots", multiple=True, type=click.Path(path_type=Path),
+    help="A dataset's root; several are scored as one set.",
+)  # fmt: skip
 @click.option("--dataset", help="Name of the layout, where it isn't recognised by itself.")
 @click.option(
     "--split", type=click.Choice(["test", "val", "train", "all"]), default="test", show_default=True,
@@ -53,23 +56,23 @@ and T1c z > 1 in it as enhancing: what any model has to beat. Of healthy cases f
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write every score to this file.")
 def command(
     name: str | None,
-    root: Path | None,
+    roots: tuple[Path, ...],
     compare: tuple[str, str] | None,
     unit: str,
     json_path: Path | None,
     reliability: Path | None,
     **options: Any,
 ) -> None:
-    """Score the model NAME on the labelled cases under ROOT that are in the split."""
+    """Score the model NAME on the labelled cases of --data that are in the split."""
     for path in (json_path, reliability):
         if path is not None and not path.absolute().parent.is_dir():
             raise TfmedError(f"{path} can't be written: its folder doesn't exist.")
     if compare:
         _compare(*compare, unit, json_path)
-    elif name is None or root is None:
+    elif name is None or not roots:
         raise TfmedError("Name a model and --data ROOT to score it, or two results by --compare A B.")
     else:
-        _score(name, root, unit, json_path, reliability, options)
+        _score(name, roots, unit, json_path, reliability, options)
 
 
 def _compare(first: str, second: str, unit: str, json_path: Path | None) -> None:
@@ -84,7 +87,7 @@ def _compare(first: str, second: str, unit: str, json_path: Path | None) -> None
 
 def _score(
     name: str,
-    root: Path,
+    roots: tuple[Path, ...],
     unit: str,
     json_path: Path | None,
     reliability: Path | None,
@@ -93,12 +96,13 @@ def _score(
     from tfmed import datasets, evaluation
 
     split, folds, fold = (options[key] for key in ("split", "folds", "fold"))
-    cases = evaluation.labelled_cases(root, split, options["dataset"], folds, fold)[: options["limit"]]
+    found = [evaluation.labelled_cases(root, split, options["dataset"], folds, fold) for root in roots]
+    cases = [case for each in found for case in each][: options["limit"]]
     modalities = options["modalities"]
     chosen = tuple(modalities.split(",")) if modalities else None
     report = evaluation.Report(
         model=name,
-        data=str(root),
+        data=tuple(map(str, roots)),
         split=split if folds is None else f"{split} of fold {fold} of {folds}",
         split_hash=datasets.split_hash(cases),
         modalities=chosen,

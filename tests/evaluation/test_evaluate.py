@@ -118,6 +118,30 @@ def test_the_command_prints_a_table_and_writes_every_score(root: Path, tmp_path:
     assert "expected calibration error" in done.output
 
 
+def test_several_roots_are_one_set(root: Path, tmp_path: Path) -> None:
+    case = datasets.scan(root)[0]
+    shutil.copytree(
+        next(iter(case.modalities.values())).parents[1], tmp_path / "more" / "HGG" / "brats_2013_pat0009_1"
+    )
+    name = zoo_entry.register(tmp_path)
+    scores = tmp_path / "scores.json"
+    words = [
+        "evaluate",
+        name,
+        "--data",
+        root,
+        "--data",
+        tmp_path / "more",
+        "--split",
+        "all",
+        "--json",
+        scores,
+    ]
+    done = CliRunner().invoke(cli, [str(word) for word in words])
+    assert f"6 cases of 6 patients\ndata: {root}, {tmp_path / 'more'}" in done.output
+    assert json.loads(scores.read_text())["data"] == [str(root), str(tmp_path / "more")]
+
+
 def test_intervals_may_resample_people(root: Path, tmp_path: Path) -> None:
     case = datasets.scan(root)[0]
     copied = tmp_path / "HGG" / "brats_2013_pat0001_1"

@@ -76,7 +76,7 @@ def test_scores_come_into_the_card_with_the_command_that_makes_them_again(
         for n in range(4)
     ]
     evaluations = [Evaluation(name, rows, ("whole",), unit=unit) for name in ("default", "rule")]
-    Report("toy_seg", "cases", "all", "cd" * 32, ("t1",), evaluations).save(tmp_path / "figures.json")
+    Report("toy_seg", ("cases",), "all", "cd" * 32, ("t1",), evaluations).save(tmp_path / "figures.json")
     for _ in range(2):
         enter(
             "metrics",

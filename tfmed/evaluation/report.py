@@ -28,7 +28,7 @@ class Report:
     """What was scored on what. `split_hash` names the set of cases; others are compared with the first."""
 
     model: str
-    data: str
+    data: tuple[str, ...]
     split: str
     split_hash: str
     modalities: tuple[str, ...] | None
@@ -47,7 +47,7 @@ class Report:
         """Plain values that JSON can hold."""
         return {
             "model": self.model,
-            "data": self.data,
+            "data": list(self.data),
             "split": self.split,
             "split_hash": self.split_hash,
             "modalities": list(self.modalities) if self.modalities else None,
@@ -86,7 +86,8 @@ class Report:
         ]
         failures = self.failures()
         lines = [
-            f"{self.model} on {len(first.rows)} cases of {len(set(first.units))} {unit} of {self.data}",
+            f"{self.model} on {len(first.rows)} cases of {len(set(first.units))} {unit}",
+            f"data: {', '.join(self.data)}",
             f"split: {self.split}, hash {self.split_hash[:16]}; {modalities}",
             f"mean [95 % interval over {unit}]",
             "",
