@@ -58,8 +58,9 @@ def test_normalised_voxels_dont_depend_on_gain_and_offset(
 ) -> None:
     mask = np.ones(array.shape, bool)
     center, scale = intensity.moments(array, mask)
-    if scale < 1:
-        return
+    away = np.abs(array - array.mean(dtype=np.float64)) / max(array.std(dtype=np.float64), 1)
+    if scale < 1 or np.abs(away - intensity.CLIP_DEVIATIONS).min() < 1e-3:
+        return  # rounding decides which voxels fall out
     changed = array.astype(np.float64) * gain + offset
     first = intensity.normalise(array, center, scale, mask)
     second = intensity.normalise(changed, *intensity.moments(changed, mask), mask)
