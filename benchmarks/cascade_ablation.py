@@ -12,7 +12,6 @@ and the gain over the shipped choice, paired by study, go to results/cascade_abl
 after the other. WORK keeps volumes and runs, so that a stopped call goes on.
 """
 
-import argparse
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -47,17 +46,10 @@ CHOICES: dict[str, dict[str, Any]] = {
     "boxes of 7 x 7": {"roi_size": 7},
 }
 REGIONS = ("whole", "core", "enhancing")
-FUSION = {"min_views": 1}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("work", type=Path)
-    parser.add_argument("--steps", type=int, default=600)
-    parser.add_argument("--seeds", type=int, default=2)
-    options = parser.parse_args()
+    options = small_networks.arguments(__doc__, steps=600)
     volumes = small_networks.latents(options.work / "latents", ANATOMIES)
     dice: dict[str, list] = {choice: [] for choice in CHOICES}
     for seed in range(options.seeds):
@@ -81,14 +73,9 @@ def rows(dice: dict[str, list], steps: int) -> Iterator[dict[str, str]]:
 
 def trained(choice: str, volumes: Path, steps: int, seed: int, run: Path) -> Any:
     """The network of one choice after so many steps of 8 slices."""
-    import keras
-
-    from tfmed import zoo
     from tfmed.phantom import LatentSource
 
-    keras.utils.set_random_seed(seed)
-    model = zoo.get("brats_instance_seg", weights=None, variant="compact", **NETWORK | CHOICES[choice])
-    model.card = model.card | {"fusion": FUSION}
+    model = small_networks.untrained("brats_instance_seg", seed, **NETWORK | CHOICES[choice])
     return small_networks.trained(
         model, LatentSource(volumes), run, steps=steps, seed=seed, learning_rate=1e-3, clip_norm=8.0
     )

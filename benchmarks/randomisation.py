@@ -13,7 +13,6 @@ interval over studies, and what randomising gains, paired by study, go to result
 WORK keeps volumes and runs, so that a stopped call goes on.
 """
 
-import argparse
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -30,7 +29,6 @@ VOLUMES, OTHER_POWER = 16, 1.6
 TESTS = {"other": 12, "same": 6}
 NETWORK = {"width": 8, "top": 32, "decoder": 16}
 REGIONS = ("whole", "core")
-FUSION = {"min_views": 1}  # the card's own thresholds were chosen for the shipped weights
 # Intensities are the source's own business here.
 GEOMETRY_ALONE = {
     "gain": 1.0,
@@ -44,13 +42,7 @@ GEOMETRY_ALONE = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("work", type=Path)
-    parser.add_argument("--steps", type=int, default=1600)
-    parser.add_argument("--seeds", type=int, default=2)
-    options = parser.parse_args()
+    options = small_networks.arguments(__doc__, steps=1600)
     volumes = small_networks.latents(options.work / "latents", ["mni152"] * VOLUMES)
     dice: dict[str, dict[str, list]] = {test: {"plain": [], "randomised": []} for test in TESTS}
     for seed in range(options.seeds):
@@ -75,14 +67,9 @@ def rows(dice: dict[str, dict[str, list]], steps: int) -> Iterator[dict[str, str
 
 def trained(training: str, volumes: Path, steps: int, seed: int, run: Path) -> Any:
     """A narrow network after so many steps of 8 slices."""
-    import keras
-
-    from tfmed import zoo
     from tfmed.phantom import LatentSource
 
-    keras.utils.set_random_seed(seed)
-    model = zoo.get("brats_semantic_seg", weights=None, variant="compact", **NETWORK)
-    model.card = model.card | {"fusion": FUSION}
+    model = small_networks.untrained("brats_semantic_seg", seed, **NETWORK)
     source = LatentSource(volumes, plain=training == "plain")
     return small_networks.trained(model, source, run, steps=steps, seed=seed, augmentation=GEOMETRY_ALONE)
 

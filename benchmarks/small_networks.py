@@ -1,5 +1,6 @@
 """What the ablations share: narrow networks, trained briefly on latent phantoms, tested on whole studies."""
 
+import argparse
 import csv
 import json
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,30 @@ from tfmed.study import Study
 # Seeds of the gliomas that are trained on; tests use 41000 and more.
 FIRST_SEED = 40000
 RECIPE = {"size": (160, 160), "learning_rate": 2e-3, "average": 0.99, "validate_samples": 0}
+
+
+def arguments(about: str | None, steps: int) -> argparse.Namespace:
+    """What every ablation is told on the command line: ``work``, ``steps`` and ``seeds``."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("work", type=Path, help="volumes and runs are kept here")
+    parser.add_argument("--steps", type=int, default=steps)
+    parser.add_argument("--seeds", type=int, default=2)
+    return parser.parse_args()
+
+
+def untrained(name: str, seed: int, **network: Any) -> Any:
+    """The compact variant of a model with other widths; all thresholds .5 and no rule on small finds.
+
+    The card's own rules were chosen for the shipped weights.
+    """
+    import keras
+
+    from tfmed import zoo
+
+    keras.utils.set_random_seed(seed)
+    model = zoo.get(name, weights=None, variant="compact", **network)
+    model.card = model.card | {"fusion": {"min_views": 1}}
+    return model
 
 
 def latents(folder: Path, anatomies: Sequence[str]) -> Path:

@@ -14,6 +14,8 @@ SCALE_FLOOR = 1e-6
 NOISE_DEVIATIONS, NOISE_PART = 7.5, 0.02
 # It is, if this many times more voxels differ from the background at all than by more than that.
 NOISE_EXCESS = 1.25
+# Both are judged by a grid of about so many voxels, in a tenth of the time that all would take.
+SAMPLE = 200_000
 
 
 def background(array: np.ndarray) -> float:
@@ -22,8 +24,7 @@ def background(array: np.ndarray) -> float:
     Element n // 2 of the n values, edges counted once for each face that they belong to. Unlike an averaged
     median it is a value that occurs, so a constant background is found exactly, whatever its value.
     """
-    values = _border(array)
-    return float(np.partition(values, values.size // 2)[values.size // 2])
+    return _middle(_border(array))
 
 
 def foreground(array: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
@@ -34,12 +35,16 @@ def foreground(array: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
     """
     if mask is not None:
         return np.asarray(mask) != 0
-    outside = background(array)
-    inside = array != outside
-    distance = np.abs(array.astype(np.float32) - np.float32(outside))
-    noise = NOISE_DEVIATIONS * np.median(np.abs(_border(array).astype(np.float64) - outside))
-    stands_out = distance > max(noise, NOISE_PART * np.percentile(distance, 99))
-    return inside if inside.sum() <= NOISE_EXCESS * stands_out.sum() else _solid(stands_out)
+    border = _border(array)
+    outside = _middle(border)
+    step = max(round((array.size / SAMPLE) ** (1 / 3)), 1)
+    some = array[::step, ::step, ::step]
+    distance = _distance(some, outside)
+    noise = NOISE_DEVIATIONS * float(np.median(_distance(border, outside)))
+    least = max(noise, NOISE_PART * float(np.percentile(distance, 99)))
+    if (some != outside).sum() <= NOISE_EXCESS * (distance > least).sum():
+        return array != outside
+    return _solid(_distance(array, outside) > least)
 
 
 def moments(array: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
@@ -64,6 +69,16 @@ def _border(array: np.ndarray) -> np.ndarray:
     """Values [n] of the six border faces; those of edges once for each face that they belong to."""
     faces = array[[0, -1]], array[:, [0, -1]], array[:, :, [0, -1]]
     return np.concatenate([face.ravel() for face in faces])
+
+
+def _middle(values: np.ndarray) -> float:
+    """Element n // 2 of the n sorted values."""
+    return float(np.partition(values, values.size // 2)[values.size // 2])
+
+
+def _distance(values: np.ndarray, outside: float) -> np.ndarray:
+    """How far float32 values are from the background's."""
+    return np.abs(values.astype(np.float32) - np.float32(outside))
 
 
 def _solid(mask: np.ndarray) -> np.ndarray:

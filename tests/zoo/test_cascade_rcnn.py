@@ -114,6 +114,12 @@ def test_every_choice_learns_and_answers(choice: dict) -> None:
     assert (differ == 0) == (choice == {"passes": 1})
 
 
+@pytest.mark.parametrize("choice", [{"proposer": "vote"}, {"passes": 3}, {"pooling": "mean"}])
+def test_an_unknown_choice_is_named(choice: dict) -> None:
+    with pytest.raises(ValueError, match=f"Received: .*{next(iter(choice.values()))}"):
+        zoo.get("brats_instance_seg", weights=None, variant="compact", **SMALL | choice)
+
+
 def _step(model: keras.Model, optimizer: keras.optimizers.Optimizer, inputs: dict, truth: dict) -> float:
     with tf.GradientTape() as tape:
         loss = model.compute_loss(inputs, truth)

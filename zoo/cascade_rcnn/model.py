@@ -20,6 +20,7 @@ PROPOSAL_FLOOR = 0.1
 SCORE_FLOOR = 0.05
 POSITIVES, NEGATIVES = 3, 2
 PASSES = ("first", "second")
+PROPOSERS = {"anchors": losses.by_overlap, "votes": losses.by_centre}
 # All masks are read off the evidence; the two passes over the boxes would outvote it.
 EVIDENCE_WEIGHT = 2.0
 # Of a pixel's probability: an instance knows which parts it has, the evidence where exactly they end.
@@ -32,7 +33,7 @@ def build(
     """The family's builder, called by ``tfmed.zoo.get``.
 
     modalities: those that will be fed, a subset of the card's in any order. overrides: replace entries of the
-    variant's ``config`` in the card. Raises TypeError for an unknown entry.
+    variant's ``config`` in the card. Raises TypeError for an unknown entry, ValueError for an unknown choice.
     """
     return CascadeRCNN(dict(card), variant, tuple(modalities), overrides)
 
@@ -70,7 +71,13 @@ class CascadeRCNN(SliceModel):
     ) -> None:
         classes = self.classes
         self.stem, self.unit = stem, 16 * stem
-        self.votes, self.passes, self.margin = proposer == "votes", passes, margin
+        if proposer not in PROPOSERS or passes not in range(1, len(PASSES) + 1):
+            raise ValueError(
+                f"proposer is one of {', '.join(PROPOSERS)}, and passes 1 to {len(PASSES)}. "
+                f"Received: {proposer} and {passes}."
+            )
+        self.assign, self.votes = PROPOSERS[proposer], proposer == "votes"
+        self.passes, self.margin = passes, margin
         self.anchors = [(votes.UNIT, votes.UNIT)] if self.votes else [tuple(each) for each in anchors]
         self.roi_size, self.mask_size = roi_size, mask_size
         self.proposal_count, self.detection_count = proposals, detections
@@ -126,8 +133,7 @@ class CascadeRCNN(SliceModel):
         """Weighted terms of the multi-task loss, scalars whose sum it is; ``targets`` as the task's."""
         maps = self._maps(inputs, training)
         truth = self._padded_truth(targets)
-        assign = losses.by_centre if self.votes else losses.by_overlap
-        terms = losses.proposal_terms(maps["scores"], maps["moves"], maps["anchors"], truth, assign)
+        terms = losses.proposal_terms(maps["scores"], maps["moves"], maps["anchors"], truth, self.assign)
         dense = region_terms(maps["evidence"], truth)
         terms |= {f"evidence_{name}": EVIDENCE_WEIGHT * term for name, term in dense.items()}
         proposals, _ = self._propose(maps)

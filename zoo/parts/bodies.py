@@ -30,13 +30,13 @@ def convolution(width: int, name: str, size: int = 3, relu: bool = True, **optio
 
 def _pool(x: keras.KerasTensor, kind: str, name: str) -> keras.KerasTensor:
     """2 x 2 pooling: "l2", "max", or "both" side by side, as many channels again."""
-    by_kind = {
-        "l2": L2NormPooling2D(2, mode="rms", name=name),
-        "max": layers.MaxPooling2D(2, name=f"{name}_max"),
-    }
+    if kind == "l2":
+        return L2NormPooling2D(2, mode="rms", name=name)(x)
+    if kind == "max":
+        return layers.MaxPooling2D(2, name=f"{name}_max")(x)
     if kind == "both":
-        return layers.Concatenate(name=f"{name}_both")([pool(x) for pool in by_kind.values()])
-    return by_kind[kind](x)
+        return layers.Concatenate(name=f"{name}_both")([_pool(x, each, name) for each in ("l2", "max")])
+    raise ValueError(f"pooling is one of l2, max, both. Received: {kind}.")
 
 
 def _body(
