@@ -142,3 +142,19 @@ def test_grown_volumes_stay_in_the_clinical_range(latents: list[Latent]) -> None
     for latent in latents[:2]:
         volume_ml = (latent.labels() > 0).sum() * 3.0**3 / 1000
         assert 0.5 < volume_ml < 300
+
+
+@pytest.mark.parametrize("spacing_mm", [1.0, 2.0])
+def test_choroid_plexus_is_a_few_ml_however_wide_the_ventricles(spacing_mm: float) -> None:
+    shape = (int(80 / spacing_mm),) * 3
+    lateral_mm = np.zeros((3, *shape), np.float32)
+    lateral_mm[0], lateral_mm[1] = 20, -20
+    depth, far = np.full(shape, 30, np.float32), np.full(shape, -60, np.float32)
+    found = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        codes = np.full(shape, Tissue.VENTRICLE, np.uint8)
+        mixture = surroundings.Mixture(codes, codes.copy(), np.full(shape, 255, np.uint8))
+        surroundings.add(mixture, surroundings.draw(rng), [depth, far, far, far], lateral_mm, spacing_mm, rng)
+        found.append((mixture.first == Tissue.CHOROID).sum() * spacing_mm**3 / 1000)
+    assert 0.3 < min(found) < 2 < max(found) <= 6.01

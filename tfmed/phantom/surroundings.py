@@ -10,6 +10,10 @@ from tfmed.phantom.tissues import FLUID, INFRATENTORIAL, WHITE, Tissue, member
 from tfmed.phantom.warp import Grid
 
 FAR_MM = 60.0
+# Choroid plexus of both lateral ventricles: healthy adults have 1 to 4 ml on MRI, so this is wide enough. Much
+# more would be a mass that enhances, and calling it healthy teaches a model to overlook one.
+PLEXUS_ML = (0.5, 6.0)
+PLEXUS_SHARE = 0.35
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class Plan:
     spots: float
     rim: float
     rim_mm: float
-    choroid: float
+    plexus_ml: float
     lacunes: float
 
 
@@ -33,7 +37,7 @@ def draw(rng: np.random.Generator, severity: float = 1.0) -> Plan:
         spots=severity * rng.choice([0.0, rng.uniform(0.1, 0.6), rng.uniform(0.6, 1.2)], p=[0.4, 0.4, 0.2]),
         rim=min(1.0, severity * rng.uniform(0, 0.9)),
         rim_mm=rng.uniform(1, 3.5),
-        choroid=rng.uniform(0.3, 1.4),
+        plexus_ml=rng.uniform(*PLEXUS_ML),
         lacunes=rng.uniform(0, 1) if rng.random() < 0.3 else 0.0,
     )
 
@@ -123,8 +127,7 @@ def add(
     in_white = member(mixture.first, WHITE)
     tubes *= np.where(in_white, 0.25, 1.0) * (depth > -2)
     mixture.put((tubes > 0.3) & (mixture.first != Tissue.OUTSIDE), Tissue.VESSEL, tubes)
-    lateral = (np.abs(head_mm[0]) > 6) & (head_mm[1] < 0) & (mixture.first == Tissue.VENTRICLE)
-    mixture.put(lateral & (fine + patches * 0.5 > 1.6 - plan.choroid), Tissue.CHOROID, 0.8)
+    _add_plexus(mixture, plan.plexus_ml, fine + 0.5 * patches, head_mm, spacing_mm)
     if plan.lacunes:
         mixture.put((depth > 8) & tissue & (fine > 4.2 - 0.7 * plan.lacunes), Tissue.CSF, 0.8)
     spots = np.clip(1.5 * (fine + 0.6 * patches - 3.3 + 1.2 * plan.spots + 1.4 * np.exp(ventricle / 7)), 0, 1)
@@ -132,6 +135,18 @@ def add(
     amount = np.maximum(spots if plan.spots else 0.0, rim)
     amount[~in_white | (depth < 4) | (cerebellum > -1)] = 0
     return amount.astype(np.float32)
+
+
+def _add_plexus(
+    mixture: Mixture, plexus_ml: float, texture: np.ndarray, head_mm: np.ndarray, spacing_mm: float
+) -> None:
+    """In the back of the lateral ventricles, where ``texture`` is highest; most of them stays fluid."""
+    place = (np.abs(head_mm[0]) > 6) & (head_mm[1] < 0) & (mixture.first == Tissue.VENTRICLE)
+    values = texture[place]
+    voxels = min(round(1000 * plexus_ml / spacing_mm**3), int(PLEXUS_SHARE * values.size))
+    if voxels:
+        least = np.partition(values, -voxels)[-voxels]
+        mixture.put(place & (texture >= least), Tissue.CHOROID, 0.8)
 
 
 def _add_covers(
