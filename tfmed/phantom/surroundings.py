@@ -10,8 +10,8 @@ from tfmed.phantom.tissues import FLUID, INFRATENTORIAL, WHITE, Tissue, member
 from tfmed.phantom.warp import Grid
 
 FAR_MM = 60.0
-# Choroid plexus of both lateral ventricles: healthy adults have 1 to 4 ml on MRI, so this is wide enough. Much
-# more would be a mass that enhances, and calling it healthy teaches a model to overlook one.
+# Choroid plexus of both lateral ventricles: healthy adults have 1 to 4 ml on MRI, so this is wide. Much more
+# would be a mass that enhances, and calling it healthy teaches a model to overlook one.
 PLEXUS_ML = (0.5, 6.0)
 PLEXUS_SHARE = 0.35
 
