@@ -130,6 +130,7 @@ def test_a_study_as_bytes_equals_a_study_as_numbers(signatures):
         present=tf.constant(given["present"]),
     )
     assert plain["labels"].numpy().tobytes() == as_bytes["labels_bytes"].numpy()
+    assert plain["certainty"].numpy().tobytes() == as_bytes["certainty_bytes"].numpy()
     assert plain["owner"].numpy().tobytes() == as_bytes["owner_bytes"].numpy()
     np.testing.assert_array_equal(plain["scores"], as_bytes["scores"])
     np.testing.assert_array_equal(as_bytes["shape"], volume.shape[:3])

@@ -1,5 +1,6 @@
 """The study function: normalisation, crop, three views, fusion and nesting in one graph."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,26 @@ def test_probability_is_the_mean_of_the_views(predictor: StudyPredictor) -> None
     probability = predictor.predict(volume, PRESENT)["probability"].numpy()
     assert probability.shape == (*truth.shape, 5)
     np.testing.assert_array_equal(probability[..., 0], 255 * (truth > 0))
+
+
+def test_certainty_is_how_far_a_label_lies_above_its_threshold() -> None:
+    volume, truth = head()
+    thresholds = {"whole": 0.2, "core": 0.4, "enhancing": 0.25}
+
+    class Doubtful(ThresholdModel):
+        def decode(self, outputs: dict, height: tf.Tensor, width: tf.Tensor) -> dict:
+            decoded = super().decode(outputs, height, width)
+            return decoded | {"regions": decoded["regions"] * 0.7}
+
+    model = Doubtful()
+    rules = replace(Rules.from_card(model.card), thresholds=thresholds)
+    result = StudyPredictor(model, rules).predict(volume, PRESENT)
+    expected = np.zeros(truth.shape)
+    # Oedema is painted by the whole tumour, necrosis by the core.
+    for value, threshold in ((2, 0.2), (1, 0.4), (4, 0.25)):
+        expected[truth == value] = 255 * (0.7 - threshold) / (1 - threshold)
+    assert result["certainty"].dtype == tf.uint8
+    np.testing.assert_allclose(result["certainty"].numpy(), expected, atol=1)
 
 
 def test_the_background_may_have_any_value(predictor: StudyPredictor) -> None:

@@ -58,7 +58,7 @@ def build(model: keras.Model) -> dict[str, Any]:
         with tf.control_dependencies([_holds_modalities(shape, m)]):
             raw = raw_bytes.decode(volume, shape, dtype)
         outputs = dict(study(tf.ensure_shape(raw, [None, None, None, m]), present))
-        for name in ("labels", "owner"):
+        for name in ("labels", "certainty", "owner"):
             outputs[f"{name}_bytes"] = raw_bytes.encode(outputs.pop(name))
         return outputs | {"shape": shape[:3]}
 

@@ -59,6 +59,8 @@ class StudyPredictor(tf.Module):
 
         Returns:
             labels: uint8 [X, Y, Z], values of `rules.edition`.
+            certainty: uint8 [X, Y, Z], how far the probability of what was painted lies above its threshold:
+                0 there and where nothing is, 255 at a probability of 1.
             owner: uint8 [3, X, Y, Z], for each view the 1-based detection of its slice that owns the voxel,
                 or 0.
             scores: float32 [3, max(X, Y, Z), D], for each view and slice the scores of its detections, padded
@@ -75,14 +77,15 @@ class StudyPredictor(tf.Module):
         total, owners, scores = self._views(cropped, present)
         shape = tf.shape(volume)[:3]
         around = tf.stack([low, shape - high], axis=1)
+        labels, certainty = self._labels(total)
         result = {
-            "labels": tf.pad(self._labels(total), around),
+            "labels": tf.pad(labels, around),
+            "certainty": tf.pad(_bytes(certainty), around),
             "owner": tf.pad(tf.stack(owners), tf.concat([[[0, 0]], around], 0)),
             "scores": self._align_scores(scores, low, shape),
         }
         if self.probability:
-            quantised = tf.cast(tf.round(total * 255), tf.uint8)
-            result["probability"] = tf.pad(quantised, tf.concat([around, [[0, 0]]], 0))
+            result["probability"] = tf.pad(_bytes(total), tf.concat([around, [[0, 0]]], 0))
         return result
 
     def _views(
@@ -128,24 +131,32 @@ class StudyPredictor(tf.Module):
             scores = scores.write(i, outputs["scores"])
         return regions.concat(), owners.concat(), scores.concat()
 
-    def _labels(self, probability: tf.Tensor) -> tf.Tensor:
-        """Label values uint8 [x, y, z] of region probabilities [x, y, z, K], nested by the painting rules."""
-        labels = tf.zeros(tf.shape(probability)[:3], tf.uint8)
-        everywhere = tf.ones(tf.shape(probability)[:3], tf.bool)
-        return self._paint(labels, self.rules.paints(), everywhere, probability)
+    def _labels(self, probability: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Label values uint8 [x, y, z] of region probabilities [x, y, z, K], nested by the painting rules,
+        and their certainty, 0..1.
+        """
+        shape = tf.shape(probability)[:3]
+        nothing = tf.zeros(shape, tf.uint8), tf.zeros(shape, probability.dtype)
+        return self._paint(nothing, self.rules.paints(), tf.ones(shape, tf.bool), probability)
 
     def _paint(
-        self, labels: tf.Tensor, paints: tuple[Paint, ...], parent: tf.Tensor, probability: tf.Tensor
-    ) -> tf.Tensor:
+        self,
+        painted: tuple[tf.Tensor, tf.Tensor],
+        paints: tuple[Paint, ...],
+        parent: tf.Tensor,
+        probability: tf.Tensor,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Paint siblings inside their parent; where several are on, the one farthest above its threshold."""
         margins = [probability[..., self._channel(p)] - self.rules.threshold(p.region) for p in paints]
         for paint, margin in zip(paints, margins, strict=True):
             others = [other for other in margins if other is not margin]
             best = tf.reduce_all([margin >= other for other in others], axis=0) if others else parent
             on = parent & (margin >= 0) & best
+            labels, certainty = painted
             labels = tf.where(on, tf.constant(paint.value, tf.uint8), labels)
-            labels = self._paint(labels, paint.children, on, probability)
-        return labels
+            certainty = tf.where(on, margin / (1 - self.rules.threshold(paint.region)), certainty)
+            painted = self._paint((labels, certainty), paint.children, on, probability)
+        return painted
 
     def _channel(self, paint: Paint) -> int:
         return self.rules.regions.index(paint.region)
@@ -159,6 +170,10 @@ class StudyPredictor(tf.Module):
                 for axis, score in zip(VIEW_AXES.values(), scores, strict=True)
             ]
         )
+
+
+def _bytes(fraction: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tf.round(fraction * 255), tf.uint8)
 
 
 def bounding_box(mask: tf.Tensor, margin: int) -> tuple[tf.Tensor, tf.Tensor]:

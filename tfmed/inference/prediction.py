@@ -71,7 +71,7 @@ def finish(
     Args:
         study: as read.
         working: what was sent to the function.
-        outputs: `labels`, `owner` and `scores`, see `StudyPredictor`.
+        outputs: `labels`, `certainty`, `owner` and `scores`, see `StudyPredictor`.
         card: of the model.
     """
     rules = Rules.from_card(card)
@@ -80,7 +80,7 @@ def finish(
     evidence = Evidence(outputs["labels"], found, outputs["owner"], outputs["scores"], working.affine)
     lesions = without_unsure(evidence, rules)
     labels = np.where(lesions > 0, outputs["labels"], 0).astype(np.uint8)
-    labels = without_traces(labels, lesions, rules, voxel_mm3)
+    labels = without_traces(labels, outputs["certainty"], lesions, rules, voxel_mm3)
     evidence = replace(evidence, labels=labels, lesions=lesions)
     plane = _mid_plane(working) if lesions.any() else None
     instances = lesions.astype(np.uint8 if lesions.max() < 256 else np.uint16)

@@ -36,7 +36,8 @@ class Rules:
     view_weights: of the axial, coronal and sagittal probabilities in their mean
     min_volume_mm3: smaller lesions are specks and are taken out
     min_views: a lesion that the last stage found in fewer views is taken out
-    min_region_mm3: {region name: in a lesion, less of the region becomes what is painted around it}
+    min_region_mm3: {region name: in a lesion, less of the region becomes what is painted around it; voxels
+        count by their certainty}
     min_confidence: a lesion of less confidence is taken out
     link_overlap: instances of neighbouring slices are one lesion if they share this part of the smaller one
     confidence: from the mean score and the volume of a lesion to the chance that it is real; None leaves the

@@ -92,6 +92,7 @@ class Client:
         grid = tuple(answer["shape"])
         outputs = {
             "labels": np.frombuffer(answer["labels_bytes"].item(), np.uint8).reshape(grid),
+            "certainty": np.frombuffer(answer["certainty_bytes"].item(), np.uint8).reshape(grid),
             "owner": np.frombuffer(answer["owner_bytes"].item(), np.uint8).reshape(3, *grid),
             "scores": answer["scores"],
         }
