@@ -1,6 +1,7 @@
 """``tfmed evaluate``: score a model of the zoo on labelled cases, beside a rule without a network."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ Examples:
 
 \b
 Means come with n and a 95 % interval that resamples patients. "rule" is smoothed FLAIR z > 1 as whole tumour
-and T1c z > 1 in it as enhancing: what any model has to beat. Of healthy cases false lesions are counted."""
+and T1c z > 1 in it as enhancing: what any model has to beat. Of healthy cases false lesions are counted.
+With --json FILE a call that was stopped goes on."""
 
 
 @click.command(epilog=EPILOG)
@@ -41,6 +43,7 @@ and T1c z > 1 in it as enhancing: what any model has to beat. Of healthy cases f
 )  # fmt: skip
 @click.option("--variant", help="Variant in the card, for weights from a path.")
 @click.option("--modalities", metavar="A,B,...", help="Read these alone.  [default: all that are there]")
+@click.option("--rule/--no-rule", default=True, show_default=True, help="Score the rule, too.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Score the first N cases only.")
 @click.option(
     "--resample", "unit", type=click.Choice(["patient", "person"]), default="patient", show_default=True,
@@ -94,22 +97,28 @@ def _score(
     options: dict[str, Any],
 ) -> None:
     from tfmed import datasets, evaluation
+    from tfmed.evaluation.journal import forget
 
     split, folds, fold = (options[key] for key in ("split", "folds", "fold"))
     found = [evaluation.labelled_cases(root, split, options["dataset"], folds, fold) for root in roots]
     cases = [case for each in found for case in each][: options["limit"]]
     modalities = options["modalities"]
     chosen = tuple(modalities.split(",")) if modalities else None
+    rows, scorer = _rows(name, cases, chosen, json_path, options)
     report = evaluation.Report(
         model=name,
         data=tuple(map(str, roots)),
         split=split if folds is None else f"{split} of fold {fold} of {folds}",
         split_hash=datasets.split_hash(cases),
         modalities=chosen,
-        evaluations=_evaluations(name, cases, options["all_weights"], options["variant"], chosen, unit),
+        evaluations=[
+            evaluation.Evaluation(title, each, scorer.groups, scorer.metrics, unit)
+            for title, each in rows.items()
+        ],
     )
     if json_path is not None:
         report.save(json_path)
+        forget(json_path)
     click.echo(report.table())
     if reliability is not None:
         report.draw_reliability(reliability)
@@ -117,31 +126,35 @@ def _score(
         sys.exit(1)
 
 
-def _evaluations(
+def _rows(
     name: str,
     cases: list[Any],
-    all_weights: tuple[str, ...],
-    variant: str | None,
     modalities: tuple[str, ...] | None,
-    unit: str,
-) -> list[Any]:
-    """Scores with each of the weights, then those of the rule."""
-    from tfmed import evaluation, zoo
+    json_path: Path | None,
+    options: dict[str, Any],
+) -> tuple[dict[str, list[Any]], Any]:
+    """Rows with each of the weights, then those of the rule, by title; and the scorer."""
+    from tfmed import datasets, evaluation, zoo
+    from tfmed.evaluation.journal import Journal, setting
     from tfmed.inference import Rules
     from tfmed.progress import bar
 
     card = zoo.card(name)
     scorer = evaluation.scorer_for(card)
+    models = [zoo.get(name, weights=each, variant=options["variant"]) for each in options["all_weights"]]
+    predictors = {
+        title: evaluation.model_predictor(model, modalities)
+        for title, model in zip(options["all_weights"], models, strict=True)
+    }
+    if options["rule"] and evaluation.rule_applies(cases, Rules.from_card(card), modalities):
+        predictors["rule"] = evaluation.rule_predictor(modalities)
+    journal = Journal(json_path, setting(models, cases=datasets.split_hash(cases), modalities=modalities))
+    journal.tell()
 
-    def score(title: str, predictor: Any) -> Any:
-        rows = evaluation.evaluate(predictor, cases, scorer)
-        with_bar = bar(rows, total=len(cases), desc=title, unit="case")
-        return evaluation.Evaluation(title, list(with_bar), scorer.groups, scorer.metrics, unit)
+    def scored(title: str, predictor: Any) -> list[Any]:
+        made = journal.rows(
+            title, cases, lambda left: map(asdict, evaluation.evaluate(predictor, left, scorer))
+        )
+        return [evaluation.Row.from_dict(row) for row in bar(made, len(cases), desc=title, unit="case")]
 
-    found = []
-    for weights in all_weights:
-        model = zoo.get(name, weights=weights, variant=variant)
-        found.append(score(weights, evaluation.model_predictor(model, modalities)))
-    if evaluation.rule_applies(cases, Rules.from_card(card), modalities):
-        found.append(score("rule", evaluation.rule_predictor(modalities)))
-    return found
+    return {title: scored(title, predictor) for title, predictor in predictors.items()}, scorer

@@ -1,7 +1,7 @@
 """``tfmed tables``: the report's Tables 3, 4 and 5 in its layout, filled by what is measured."""
 
-import json
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,9 @@ Examples:
   tfmed tables 5 --data phantoms --split all --resample person --as markdown > table5.md
 
 \b
-3: Dice by modalities; 15 predictions a case, and with --json FILE it goes on where it was stopped.
-4: slices by class, view and modality. 5: accuracy of boxes, mask estimates and instances by class, average
-precision, and scores of whole volumes beside those of the rule. What the report claims stands in columns of
+3: Dice by modalities, 15 predictions a case. 4: slices by class, view and modality. 5: accuracy of boxes,
+mask estimates and instances by class, average precision, and scores of whole volumes beside those of the
+rule. With --json FILE, 3 and 5 go on where they were stopped. What the report claims stands in columns of
 its own; what can't be measured is a dash."""
 
 
@@ -46,6 +46,7 @@ its own; what can't be measured is a dash."""
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write every figure to this file.")
 def command(number: str, json_path: Path | None, style: str, **options: Any) -> None:
     """Fill the report's Table NUMBER (3, 4 or 5) from the cases under ROOT."""
+    from tfmed.evaluation.journal import forget
     from tfmed.evaluation.report import write_json
 
     if json_path is not None and not json_path.absolute().parent.is_dir():
@@ -54,6 +55,7 @@ def command(number: str, json_path: Path | None, style: str, **options: Any) -> 
     tables, content, failures = make[number](json_path, **options)
     if json_path is not None:
         write_json(content, json_path)
+        forget(json_path)
     click.echo("\n\n".join(getattr(table, style)() for table in tables))
     for failure in failures:
         click.echo(f"tfmed: failed: {failure}", err=True)
@@ -63,33 +65,17 @@ def command(number: str, json_path: Path | None, style: str, **options: Any) -> 
 
 def _table_3(json_path: Path | None, reported: bool, unit: str, **options: Any) -> tuple[Any, Any, list[str]]:
     from tfmed.evaluation import measuring, report_tables
-    from tfmed.evaluation.report import write_json
-    from tfmed.progress import bar
 
     cases, model, header = _setting(3, **options)
     subsets = report_tables.subsets(every=not reported)
     header["rows"] = [list(subset) for subset in subsets]
-    done = _done_before(json_path, header)
-    left = [case for case in cases if case.id not in {row["case"] for row in done}]
-    found = measuring.dices_by_modalities(model, left, subsets)
-    for row in bar(found, total=len(left), desc="table 3", unit="case"):
-        done.append(row)
-        if json_path is not None:
-            write_json(header | {"cases": done}, json_path)
-    scored = [row for row in done if "dice" in row]
+    rows = _rows(
+        json_path, header, model, cases, lambda left: measuring.dices_by_modalities(model, left, subsets)
+    )
+    scored = [row for row in rows if "dice" in row]
     table, content = report_tables.table_3(scored, subsets, unit, _where(options, len(scored)))
-    failures = [f"{row['case']}: {row['failure']}" for row in done if "failure" in row]
-    return [table], header | {"resample": unit, "table": content, "cases": done}, failures
-
-
-def _done_before(json_path: Path | None, header: dict[str, Any]) -> list[dict[str, Any]]:
-    """Cases that this file holds from a run with the same setting; those that failed are tried again."""
-    try:
-        before = json.loads(json_path.read_text("utf-8")) if json_path else {}
-    except (OSError, ValueError):
-        return []
-    same = isinstance(before, dict) and all(before.get(key) == value for key, value in header.items())
-    return [row for row in before.get("cases", []) if "dice" in row] if same else []
+    failures = [f"{row['case']}: {row['failure']}" for row in rows if "failure" in row]
+    return [table], header | {"resample": unit, "table": content, "cases": rows}, failures
 
 
 def _table_4(
@@ -112,18 +98,43 @@ def _table_4(
 
 
 def _table_5(json_path: Path | None, unit: str, **options: Any) -> tuple[Any, Any, list[str]]:
-    from tfmed.evaluation import measuring, report_tables
+    from tfmed.evaluation import measuring, report_tables, rule_applies
     from tfmed.inference import Rules
-    from tfmed.progress import bar
 
     cases, model, header = _setting(5, **options)
-    results = measuring.StageResults()
-    for grown in bar(measuring.stages_of(model, cases), total=len(cases), desc="table 5", unit="case"):
-        results = grown
-    volumes = results.volumes(Rules.from_card(model.card).names, unit)
-    where = _where(options, len(results.tallies))
-    tables, content = report_tables.table_5(results.tallies, results.units(unit), volumes, where)
-    return tables, header | {"resample": unit, "table": content}, results.failures()
+    rules = Rules.from_card(model.card)
+    with_rule = rule_applies(cases, rules)
+
+    def work(left: list[Any]) -> Iterator[dict[str, Any]]:
+        return (found.as_dict() for found in measuring.stages_of(model, left, with_rule))
+
+    found = [measuring.CaseStages.from_dict(row) for row in _rows(json_path, header, model, cases, work)]
+    scored = [each for each in found if each.tallies]
+    tables, content = report_tables.table_5(
+        [each.tallies for each in scored],
+        [each.rows["model"].unit(unit) for each in scored],
+        measuring.volumes(found, rules.names, unit),
+        _where(options, len(scored)),
+    )
+    failures = [failure for each in found for failure in each.failures()]
+    return tables, header | {"resample": unit, "table": content}, failures
+
+
+def _rows(
+    json_path: Path | None,
+    header: dict[str, Any],
+    model: Any,
+    cases: list[Any],
+    work: Callable[[list[Any]], Iterator[dict[str, Any]]],
+) -> list[dict[str, Any]]:
+    """A row a case; with a path those that a stopped call kept beside it are not made again."""
+    from tfmed.evaluation.journal import Journal, setting
+    from tfmed.progress import bar
+
+    journal = Journal(json_path, setting([model], result=header))
+    journal.tell()
+    made = journal.rows("model", cases, work)
+    return list(bar(made, total=len(cases), desc=f"table {header['number']}", unit="case"))
 
 
 def _setting(number: int, **options: Any) -> tuple[Any, Any, dict[str, Any]]:

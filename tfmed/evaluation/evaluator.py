@@ -1,7 +1,7 @@
 """Goes over cases with a predictor and sums up: the one evaluator of all studies."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,16 @@ class Row:
     true_lesions: int = 0
     healthy: bool = False
 
+    def unit(self, name: str) -> str:
+        """What is resampled of it: its "patient", or its "person"."""
+        return self.patient if name == "patient" else self.person or self.patient
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "Row":
+        """Of what `asdict` gave."""
+        found = plain["candidates"]
+        return cls(**{**plain, "candidates": found and [Candidate(**each) for each in found]})
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -73,8 +83,8 @@ class Evaluation:
 
     @property
     def units(self) -> list[str]:
-        """What is resampled of each row: its patient, or its person."""
-        return [row.patient if self.unit == "patient" else row.person or row.patient for row in self.rows]
+        """What is resampled of each row."""
+        return [row.unit(self.unit) for row in self.rows]
 
     def froc(self) -> dict[str, Any] | None:
         """See `froc.summary`; None where the predictor has no confidence."""

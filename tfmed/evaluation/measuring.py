@@ -1,7 +1,7 @@
 """Runs a model over cases for the report's Tables 3 and 5."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -65,46 +65,53 @@ def _dices(
     return found
 
 
-@dataclass
-class StageResults:
-    """What Table 5 needs: tallies and units of cases that could be scored, and the rows of whole volumes."""
+@dataclass(frozen=True)
+class CaseStages:
+    """One case of Table 5: rows of whole volumes, of "model" and (where it applies) "rule", and the tally of
+    every class; no tallies of healthy cases and of those that can't be scored.
+    """
 
-    tallies: list[dict[str, Tally]] = field(default_factory=list)
-    scored: list[Row] = field(default_factory=list)
-    rows: dict[str, list[Row]] = field(default_factory=dict)
-
-    def units(self, unit: str) -> list[str]:
-        """The patient or person of each tally."""
-        return [row.patient if unit == "patient" else row.person or row.patient for row in self.scored]
-
-    def volumes(self, regions: tuple[str, ...], unit: str) -> dict[str, Evaluation]:
-        """Evaluations of "model" and "rule"."""
-        return {name: Evaluation(name, rows, regions, unit=unit) for name, rows in self.rows.items()}
+    rows: dict[str, Row]
+    tallies: dict[str, Tally] | None
 
     def failures(self) -> list[str]:
         """ "NAME, CASE: reason" of what could not be scored."""
-        return [
-            f"{name}, {row.case}: {row.failure}"
-            for name, rows in self.rows.items()
-            for row in rows
-            if row.failure
-        ]
+        return [f"{name}, {row.case}: {row.failure}" for name, row in self.rows.items() if row.failure]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values that JSON can hold, with "failure", empty if nothing failed."""
+        return {
+            "failure": "; ".join(self.failures()),
+            "rows": {name: asdict(row) for name, row in self.rows.items()},
+            "tallies": self.tallies and {name: each.as_dict() for name, each in self.tallies.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "CaseStages":
+        """Of what `as_dict` gave."""
+        found = plain["tallies"]
+        return cls(
+            {name: Row.from_dict(row) for name, row in plain["rows"].items()},
+            found and {name: Tally.from_dict(each) for name, each in found.items()},
+        )
 
 
-def stages_of(model: Any, cases: Sequence[Case]) -> Iterator[StageResults]:
-    """Results that grow case by case; the last one holds all. Healthy cases have no stages."""
+def stages_of(model: Any, cases: Sequence[Case], with_rule: bool) -> Iterator[CaseStages]:
+    """What Table 5 needs of each case, in order."""
     from tfmed.evaluation.slices import stage_scorer
 
     scorer = InstanceSegmentation(Rules.from_card(model.card))
     predictors = {"model": model_predictor(model)}
-    if rule_applies(cases, scorer.rules):
+    if with_rule:
         predictors["rule"] = rule_predictor()
-    results, score_stages = StageResults(), stage_scorer(model)
+    score_stages = stage_scorer(model)
     for case in cases:
-        for name, predictor in predictors.items():
-            results.rows.setdefault(name, []).extend(evaluate(predictor, [case], scorer))
-        row = results.rows["model"][-1]
-        if not row.failure and not row.healthy:
-            results.tallies.append(score_stages(case.load()))
-            results.scored.append(row)
-        yield results
+        rows = {name: next(evaluate(each, [case], scorer)) for name, each in predictors.items()}
+        scored = not rows["model"].failure and not rows["model"].healthy
+        yield CaseStages(rows, score_stages(case.load()) if scored else None)
+
+
+def volumes(found: Sequence[CaseStages], regions: tuple[str, ...], unit: str) -> dict[str, Evaluation]:
+    """Evaluations of "model" and "rule" over whole volumes; nothing of no case."""
+    names = found[0].rows if found else {}
+    return {name: Evaluation(name, [each.rows[name] for each in found], regions, unit=unit) for name in names}

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from tfmed.evaluation.average_precision import Pool, hits
+from tfmed.evaluation.average_precision import IOUS, Pool, hits, pooled
 
 STAGES = ("box", "mask", "instance")
 FOUND_IOU = 0.5
@@ -39,6 +40,34 @@ class Tally:
     dices: dict[str, tuple[float, float]] = field(default_factory=dict)
     boxes: list[Pool] = field(default_factory=list)
     masks: list[Pool] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values that JSON can hold; the pools of all slices as one."""
+        pools = {
+            kind: {
+                "scores": pool.scores.tolist(),
+                "hits": pool.hits.astype(int).tolist(),
+                "truths": pool.truths,
+            }
+            for kind, pool in (("boxes", pooled(self.boxes)), ("masks", pooled(self.masks)))
+        }
+        return {"accuracies": self.accuracies, "dices": self.dices, **pools}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "Tally":
+        """Of what `as_dict` gave."""
+        boxes, masks = (
+            [
+                Pool(
+                    np.array(each["scores"]),
+                    np.array(each["hits"], bool).reshape(-1, len(IOUS)),
+                    each["truths"],
+                )
+            ]
+            for each in (plain["boxes"], plain["masks"])
+        )
+        dices = {stage: (both, total) for stage, (both, total) in plain["dices"].items()}
+        return cls(dict(plain["accuracies"]), dices, boxes, masks)
 
     def accuracy(self, stage: str) -> float | None:
         """Mean over true instances; None without any."""
