@@ -90,6 +90,17 @@ def test_a_study_gives_the_result_of_the_process_itself(model, client, turned):
     assert found.labels.shape == given.shape
 
 
+def test_an_export_of_another_version_is_told(client, monkeypatch):
+    answer = client.predict
+
+    def without(*args):
+        return {name: value for name, value in answer(*args).items() if name != "certainty_bytes"}
+
+    monkeypatch.setattr(client, "predict", without)
+    with pytest.raises(TfmedError, match=r"tiny gives no certainty_bytes: .* Export it again"):
+        client.predict_study("tiny", study(turned=False), card=tiny_model.CARD)
+
+
 @pytest.mark.parametrize(
     ("change", "signature", "said"),
     [

@@ -15,6 +15,7 @@ from tfmed.inference.working import working_volume
 from tfmed.serving.transports import Grpc, Rest, Transport
 from tfmed.study import Volume
 
+STUDY_OUTPUTS = {"shape", "labels_bytes", "certainty_bytes", "owner_bytes", "scores"}
 PROTOCOLS: dict[str, type[Grpc] | type[Rest]] = {"grpc": Grpc, "rest": Rest}
 
 
@@ -76,7 +77,8 @@ class Client:
             What `tfmed.predict` gives for the same model in stock operations.
 
         Raises:
-            TfmedError: the study cannot be read, or as `predict` does.
+            TfmedError: the study cannot be read, the model is an export that lacks an output, or as `predict`
+                does.
         """
         card = card or tfmed.zoo.card(name)
         opened = open_study(study, mask)
@@ -89,6 +91,11 @@ class Client:
             "present": working.present,
         }
         answer = self.predict(name, inputs, "study_b64")
+        if lacking := STUDY_OUTPUTS - answer.keys():
+            raise TfmedError(
+                f"The served model {name} gives no {', '.join(sorted(lacking))}: another version of tfmed "
+                "exported it. Export it again with this one."
+            )
         grid = tuple(answer["shape"])
         outputs = {
             "labels": np.frombuffer(answer["labels_bytes"].item(), np.uint8).reshape(grid),
