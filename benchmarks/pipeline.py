@@ -14,29 +14,21 @@ was ours: under ``chrt -r 10`` others don't get in the way.
 import argparse
 import csv
 import os
-import re
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from pipeline_candidates import BATCH, FULL_QUEUE, Work, own_batches, own_cold, own_slices, own_workers, peer
+from pipeline_data import make_data
 from results_file import results_file
 
-HERE = Path(__file__).parent
 Row = dict[str, Any]
-# Does this many units, and tells the seconds taken: by the clock, and of CPU (of this process alone).
-Work = Callable[[int], tuple[float, float]]
-SIZE, BATCH = (240, 240), 8
 TRAINED_SIZE = (160, 160)
-# Batches that stand ready when a pipeline has rested; taken before the clock starts.
-FULL_QUEUE = 5
 
 
 def main() -> None:
@@ -56,42 +48,6 @@ def main() -> None:
         for row in rows:
             print({key: value for key, value in row.items() if value != ""}, flush=True)
         write(rows)
-
-
-def make_data(folder: Path) -> None:
-    """Four glioma phantoms as BRATS 2015, their store, and the volumes that peers read, all made once."""
-    from tfmed import datasets, io, phantom, pipeline
-    from tfmed.study import Volume
-
-    root, volumes = folder / "root", folder / "volumes"
-    for seed in range(4):
-        if not (folder / f"made-{seed}").exists():
-            phantom.write(phantom.make("glioma", seed, anatomy="analytic"), root, layout="brats2015")
-            (folder / f"made-{seed}").touch()
-    cases = datasets.scan(root)
-    store = pipeline.prepare(cases, folder / "store")
-    if volumes.exists():
-        return
-    beside = folder / "volumes.part"
-    beside.mkdir(exist_ok=True)
-    for number, case in enumerate(cases):
-        study = case.load()
-        np.save(beside / f"{number}.npy", whole_volume(store, number, study))
-        for name, volume in study.images.items():
-            io.save(Volume(np.asarray(volume.array), volume.affine), beside / f"{number}_{name}.nii.gz")
-    beside.rename(volumes)
-
-
-def whole_volume(store: Any, number: int, study: Any) -> np.ndarray:
-    """A case of the store in its full grid again, labels last: [5, 240, 240, 155] float32."""
-    case = store.cases[number]
-    slices = [store.slice(number, 0, index) for index in range(case.shape[2])]
-    cropped = np.stack([np.concatenate([image, labels[..., None]], -1) for image, labels in slices], 2)
-    offset = np.rint(case.affine[:3, 3] - study.reference.canonical().affine[:3, 3]).astype(int)
-    whole = np.zeros((5, *study.reference.canonical().shape), np.float32)
-    box = tuple(slice(start, start + length) for start, length in zip(offset, case.shape, strict=True))
-    whole[(slice(None), *box)] = np.moveaxis(cropped, -1, 0)
-    return whole
 
 
 def prepare_row(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
@@ -182,7 +138,7 @@ def training_row(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
 
 def memory_row(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
     for cases in (10, 100):
-        command = [sys.executable, __file__, "--peak-memory", str(cases)]
+        command = [sys.executable, Path(__file__).with_name("pipeline_memory.py"), str(cases)]
         peaks = [float(subprocess.check_output(command, text=True)) for _ in range(3)]
         yield row("memory", "tfmed", peaks, "peak MiB of 400 slices", f"{cases} cases")
 
@@ -195,120 +151,6 @@ ROWS: dict[str, Callable[[Path, argparse.Namespace], Iterator[Row]]] = {
     "training": training_row,
     "memory": memory_row,
 }
-
-
-def same_work() -> Any:
-    """Flip, rotation, gamma and noise always, all else never: what the peers are asked for."""
-    from tfmed.pipeline import Augmentation
-
-    return Augmentation(
-        probability=1, scale=1, shift_px=0, elastic_px=0, gain=1, offset=0, bias=0, blur_px=0, complete=1
-    )
-
-
-def own_slices(folder: Path) -> Work:
-    """Batches stacked here, on one thread."""
-    from tfmed.pipeline import Sampler, Store
-
-    store = Store(folder / "store")
-    sampler = Sampler(store, cases=range(len(store.cases)), size=SIZE, views=(0,), augment=same_work())
-
-    def work(count: int) -> tuple[float, float]:
-        start, cpu_start = time.perf_counter(), time.process_time()
-        for first in range(0, count, BATCH):
-            batch = [sampler(index) for index in range(first, first + BATCH)]
-            [np.stack(arrays) for arrays in zip(*batch, strict=True)]
-        return time.perf_counter() - start, time.process_time() - cpu_start
-
-    work(BATCH)
-    return work
-
-
-def own_batches(folder: Path, shard: tuple[int, int] = (0, 1)) -> Work:
-    """Batches as training gets them, by tf.data in a thread of its own."""
-    from tfmed.pipeline import Store, slices
-
-    store = Store(folder / "store")
-    dataset = slices(
-        store,
-        cases=range(len(store.cases)),
-        size=SIZE,
-        batch=BATCH,
-        views=(0,),
-        augment=same_work(),
-        targets=lambda labels: {"labels": labels},
-        shard=shard,
-    )
-    stream = iter(dataset)
-
-    def work(count: int) -> tuple[float, float]:
-        for _ in range(FULL_QUEUE):
-            next(stream)
-        start, cpu_start = time.perf_counter(), time.process_time()
-        for _ in range(count // BATCH):
-            next(stream)
-        return time.perf_counter() - start, time.process_time() - cpu_start
-
-    work(BATCH)
-    return work
-
-
-def own_workers(folder: Path) -> Work:
-    """Two processes that get half of the samples each, as workers of one training do."""
-    workers = [served([sys.executable, __file__, "--worker", str(k), str(folder)]) for k in range(2)]
-
-    def work(count: int) -> tuple[float, float]:
-        with ThreadPoolExecutor(2) as pool:
-            wall, cpu = zip(*pool.map(lambda worker: worker(count // 2), workers), strict=True)
-        return max(wall), sum(cpu)
-
-    return work
-
-
-def serve_worker(number: int, folder: Path) -> None:
-    """Answer numbers of slices with the seconds that this worker's shard of them took."""
-    work = own_batches(folder, (number, 2))
-    print("ready", flush=True)
-    for line in sys.stdin:
-        print(*work(int(line)), flush=True)
-
-
-def own_cold(folder: Path) -> Work:
-    from tfmed.pipeline import Store
-
-    store = Store(folder / "store")
-
-    def work(count: int) -> tuple[float, float]:
-        start, cpu_start = time.perf_counter(), time.process_time()
-        for number in range(count):
-            case = number % len(store.cases)
-            file = os.open(store.cases[case].image[0].path, os.O_RDONLY)
-            os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
-            os.close(file)
-            store.slice(case, 0, 60)
-        return time.perf_counter() - start, time.process_time() - cpu_start
-
-    return work
-
-
-def peer(python: str, library: str, folder: Path, mode: str, workers: int = 0) -> Work:
-    """A process of ``pipeline_peers.py`` that answers a number of slices with the seconds they took."""
-    return served([python, HERE / "pipeline_peers.py", library, folder / "volumes", mode, str(workers)])
-
-
-def served(command: list[Any]) -> Work:
-    """A process that is told numbers of slices and answers with the seconds that they took."""
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdin and process.stdout
-    if process.stdout.readline().strip() != "ready":
-        raise SystemExit(f"this did not start: {' '.join(map(str, command))}")
-
-    def work(count: int) -> tuple[float, float]:
-        print(count, file=process.stdin, flush=True)
-        wall, cpu = process.stdout.readline().split()  # type: ignore[union-attr]
-        return float(wall), float(cpu)
-
-    return work
 
 
 def compare(
@@ -360,47 +202,5 @@ def write(rows: list[Row]) -> None:
         writer.writerows([entry for entry in kept if entry["row"] not in names] + rows)
 
 
-def peak_memory(cases: int) -> None:
-    """Print the peak resident MiB of drawing 400 augmented slices from a store of small cases."""
-    from tfmed.pipeline import Augmentation, Sampler, Store
-    from tfmed.pipeline.store import case_path, write_case
-
-    rng = np.random.default_rng(0)
-    image = rng.normal(size=(96, 96, 96, 4)).astype(np.float16)
-    labels = (image[..., 0] > 3).astype(np.uint8)
-    listed = [list(range(96))] * 3
-    facts = {"timepoint": None, "diagnosis": None, "dataset": "bench", "edition": "brats2015"}
-    facts |= {"modalities": ["flair", "t1", "t1c", "t2"], "present": [True] * 4, "affine": np.eye(4).tolist()}
-    facts |= {
-        "center": [0] * 4,
-        "scale": [1] * 4,
-        "lesion_slices": listed,
-        "brain_slices": listed,
-        "label_slices": {},
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        for number in range(cases):
-            name = f"case{number}"
-            write_case(case_path(Path(folder), name), image, labels, facts | {"id": name, "patient": name})
-        del image, labels
-        sampler = Sampler(Store(folder), cases=range(cases), augment=Augmentation())
-        for index in range(400):
-            sampler(index)
-    print(peak_mib())
-
-
-def peak_mib() -> float:
-    """Peak resident memory of this program; what ``getrusage`` tells includes the parent's before exec."""
-    try:
-        return int(re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())[1]) / 1024  # type: ignore[index]
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--peak-memory"]:
-        peak_memory(int(sys.argv[2]))
-    elif sys.argv[1:2] == ["--worker"]:
-        serve_worker(int(sys.argv[2]), Path(sys.argv[3]))
-    else:
-        main()
+    main()
