@@ -28,9 +28,10 @@ test-slow: $(VENV)/.test $(VENV)/.tfmed ## Run the tests that need minutes.
 test-peers: $(VENV)/.peers $(VENV)/.tfmed ## Compare with torch, MONAI, TorchIO and the like.
 	$(PYTEST) -m peers
 
-lint: $(VENV)/.test ## Check style and formatting.
+lint: $(VENV)/.test $(VENV)/.tfmed ## Check style, formatting and types.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy tfmed zoo tools
 
 format: $(VENV)/.test ## Format the code.
 	$(BIN)/ruff check --fix .

@@ -1,13 +1,11 @@
-"""The peak memory of drawing slices from a store of so many cases, for the pipeline's benchmark.
-
-python benchmarks/pipeline_memory.py CASES
-"""
+"""The peak memory of drawing slices, for the pipeline's benchmark: ``pipeline_memory.py CASES``."""
 
 import re
 import resource
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +19,7 @@ def main(cases: int) -> None:
     image = rng.normal(size=(96, 96, 96, 4)).astype(np.float16)
     labels = (image[..., 0] > 3).astype(np.uint8)
     listed = [list(range(96))] * 3
-    facts = {"timepoint": None, "diagnosis": None, "dataset": "bench", "edition": "brats2015"}
+    facts: dict[str, Any] = {"timepoint": None, "diagnosis": None, "dataset": "bench", "edition": "brats2015"}
     facts |= {"modalities": ["flair", "t1", "t1c", "t2"], "present": [True] * 4, "affine": np.eye(4).tolist()}
     facts |= {
         "center": [0] * 4,

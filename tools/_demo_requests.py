@@ -59,8 +59,8 @@ def _slices(case: Path, modalities: tuple[str, ...]) -> dict[str, Any]:
     given = np.ones((SLICES, len(modalities)), np.float32)
     return {
         "image": np.stack(raw, -1).astype(np.float32),
-        "center": np.float32(center) * given,
-        "scale": np.float32(scale) * given,
+        "center": np.array(center, np.float32) * given,
+        "scale": np.array(scale, np.float32) * given,
         "present": given,
     }
 

@@ -25,7 +25,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
       tfmed doctor
       tfmed doctor --json > doctor.json
     """
-    facts = {
+    facts: dict[str, Any] = {
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
         "packages": {name: _version(name) for name in PACKAGES},

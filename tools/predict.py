@@ -56,7 +56,7 @@ def command(
         raise TfmedError("Name either the folder of a study, or files by --image MODALITY=FILE.")
     chosen = tuple(modalities.split(",")) if modalities else None
     with plain_warnings():
-        if every:
+        if every and study is not None:
             _predict_archive(name, study, out, dataset, weights, variant, chosen, as_json, options)
         else:
             source = _by_modality(images) if images else study
@@ -128,7 +128,7 @@ def _predict_archive(
 
 
 def _by_modality(images: tuple[str, ...]) -> dict[str, Path]:
-    files = {}
+    files: dict[str, Path] = {}
     for image in images:
         modality, equals, path = image.partition("=")
         if not (modality and equals and path):

@@ -109,10 +109,10 @@ def _table_5(json_path: Path | None, unit: str, **options: Any) -> tuple[Any, An
         return (found.as_dict() for found in measuring.stages_of(model, left, with_rule))
 
     found = [measuring.CaseStages.from_dict(row) for row in _rows(json_path, header, model, cases, work)]
-    scored = [each for each in found if each.tallies]
+    scored = [(each.tallies, each.rows["model"].unit(unit)) for each in found if each.tallies]
     tables, content = report_tables.table_5(
-        [each.tallies for each in scored],
-        [each.rows["model"].unit(unit) for each in scored],
+        [tallies for tallies, _ in scored],
+        [person for _, person in scored],
         measuring.volumes(found, rules.names, unit),
         _where(options, len(scored)),
     )

@@ -172,7 +172,7 @@ class Detection:
         whole = true_regions(study, self.rules)[self.rules.names[0]]
         there = geometry.canonical(whole, study.affine)[0]
         scores = {
-            view: _rates(prediction[view], there.any(axis=tuple({0, 1, 2} - {axis})))
+            view: _rates(prediction[view], np.any(there, axis=tuple({0, 1, 2} - {axis})))
             for view, axis in zip(VIEWS, (2, 1, 0), strict=True)
         }
         return Scored(scores, healthy=not whole.any())

@@ -89,7 +89,7 @@ class Tally:
         """
         early = box_iou(found.early_boxes, boxes)
         late = box_iou(found.boxes, boxes)
-        union = found.masks.any(0) if len(found.masks) else np.zeros(region.shape, bool)
+        union = _union(found.masks, np.zeros(region.shape, bool))
         for g in range(len(boxes)):
             best = int(np.argmax(early[:, g])) if len(early) else -1
             hit = best >= 0 and early[best, g] >= FOUND_IOU
@@ -104,7 +104,7 @@ class Tally:
                 box = _around(box, found.boxes[int(np.argmax(late[:, g]))])
             window = _window(box, region.shape)
             self.accuracies["instance"].append(float((union[window] == region[window]).mean()))
-        early_union = found.early_masks.any(0) if len(found.early_masks) else union
+        early_union = _union(found.early_masks, union)
         self._add_dice("mask", early_union, region)
         self._add_dice("instance", union, region)
         for pools, iou in ((self.boxes, late), (self.masks, mask_iou(found.masks, masks))):
@@ -162,6 +162,11 @@ def mask_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def _around(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.concatenate([np.minimum(a[:2], b[:2]), np.maximum(a[2:], b[2:])])
+
+
+def _union(masks: np.ndarray, default: np.ndarray) -> np.ndarray:
+    """bool [H, W] of masks bool [D, H, W]; the default where there are none."""
+    return np.logical_or.reduce(masks, 0) if len(masks) else default
 
 
 def _window(box: np.ndarray, shape: tuple[int, ...]) -> tuple[slice, slice]:

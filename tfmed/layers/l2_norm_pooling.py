@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfmed import ops
 from tfmed.errors import TfmedError
-from tfmed.ops.pooling import check_implementation, check_mode, resolve_implementation
+from tfmed.ops.pooling import Implementation, check_implementation, check_mode, resolve_implementation
 
 _LAYOUTS = {
     2: {"channels_last": "NHWC", "channels_first": "NCHW"},
@@ -23,7 +23,7 @@ class _L2NormLayer(keras.layers.Layer):
     for the native op, so that Keras does not choose XLA by itself and lose it.
     """
 
-    def __init__(self, implementation: str = "native", **kwargs: Any) -> None:
+    def __init__(self, implementation: Implementation = "native", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         check_implementation(implementation)
         self.implementation = implementation

@@ -6,6 +6,8 @@ import keras
 import tensorflow as tf
 
 PACKAGE = "tfmed"
+# [N, H, W, C]; Keras asks with sizes that it does not know yet as None, the channels never.
+Shape = tuple[Any, ...]
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -19,9 +21,10 @@ class SpaceToDepth(keras.layers.Layer):
     def call(self, x: tf.Tensor) -> tf.Tensor:
         return x if self.block == 1 else tf.nn.space_to_depth(x, self.block)
 
-    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        rows, columns = (None if side is None else side // self.block for side in shape[1:3])
-        return shape[0], rows, columns, shape[3] * self.block**2
+    def compute_output_shape(self, shape: Shape) -> Shape:
+        batch, *sides, channels = shape
+        rows, columns = (None if side is None else side // self.block for side in sides)
+        return batch, rows, columns, channels * self.block**2
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "block": self.block}
@@ -34,9 +37,10 @@ class DepthToSpace(SpaceToDepth):
     def call(self, x: tf.Tensor) -> tf.Tensor:
         return x if self.block == 1 else tf.nn.depth_to_space(x, self.block)
 
-    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        rows, columns = (None if side is None else side * self.block for side in shape[1:3])
-        return shape[0], rows, columns, shape[3] // self.block**2
+    def compute_output_shape(self, shape: Shape) -> Shape:
+        batch, *sides, channels = shape
+        rows, columns = (None if side is None else side * self.block for side in sides)
+        return batch, rows, columns, channels // self.block**2
 
 
 @keras.saving.register_keras_serializable(PACKAGE)

@@ -3,7 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import tensorflow as tf
 from tensorflow.python.ops import control_flow_util
@@ -11,7 +11,7 @@ from tensorflow.python.ops import control_flow_util
 from tfmed.errors import TfmedError
 from tfmed.ops import composed, native
 
-IMPLEMENTATIONS = ("native", "composed")
+Implementation = Literal["native", "composed"]
 DATA_FORMATS = {4: ("NHWC", "NCHW"), 5: ("NDHWC", "NCDHW")}
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 
@@ -24,7 +24,7 @@ def native_available() -> bool:
 
 
 @contextlib.contextmanager
-def implementation(name: Literal["native", "composed"]) -> Iterator[None]:
+def implementation(name: Implementation) -> Iterator[None]:
     """Within the context, and this thread, all that is traced or run uses `name`, whatever a layer says.
 
     Raises TfmedError for an unknown name, and for "native" where the native library cannot be used.
@@ -40,7 +40,7 @@ def implementation(name: Literal["native", "composed"]) -> Iterator[None]:
         _chosen.name = outer
 
 
-def resolve_implementation(preferred: str = "native") -> str:
+def resolve_implementation(preferred: Implementation = "native") -> Implementation:
     """What runs here and now: XLA has only stock ops, then the context decides, then `preferred`.
 
     "native" becomes "composed", with one warning, where the library cannot be used.
@@ -62,7 +62,7 @@ def check_mode(mode: str) -> None:
 
 def check_implementation(name: str) -> None:
     """Raises TfmedError for an unknown implementation."""
-    if name not in IMPLEMENTATIONS:
+    if name not in get_args(Implementation):
         raise TfmedError(
             f"Unknown implementation of L2-norm pooling. Received: {name!r}. Known: native, composed."
         )

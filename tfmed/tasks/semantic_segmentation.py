@@ -27,8 +27,10 @@ class SemanticSegmentation:
         Raises TfmedError for an edition that no class lists.
         """
         if not any(edition in c["values"] for c in self.classes):
-            known = sorted({e for c in self.classes for e in c["values"]})
-            raise TfmedError(f"The labels are of edition {edition!r}; this model reads {', '.join(known)}.")
+            editions = sorted({e for c in self.classes for e in c["values"]})
+            raise TfmedError(
+                f"The labels are of edition {edition!r}; this model reads {', '.join(editions)}."
+            )
         table = np.zeros((256, len(self.classes)), bool)
         for k, each in enumerate(self.classes):
             table[each["values"].get(edition, []), k] = True

@@ -78,7 +78,9 @@ class CascadeRCNN(SliceModel):
             )
         self.assign, self.votes = PROPOSERS[proposer], proposer == "votes"
         self.passes, self.margin = passes, margin
-        self.anchors = [(votes.UNIT, votes.UNIT)] if self.votes else [tuple(each) for each in anchors]
+        self.anchors = (
+            [(votes.UNIT, votes.UNIT)] if self.votes else [(height, width) for height, width in anchors]
+        )
         self.roi_size, self.mask_size = roi_size, mask_size
         self.proposal_count, self.detection_count = proposals, detections
         self.features = vgg_top_down(

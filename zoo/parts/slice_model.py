@@ -53,8 +53,8 @@ class SliceModel(keras.Model):
 
     def compute_loss(
         self,
-        x: Tensors | None = None,
-        y: Tensors | None = None,
+        x: Any = None,
+        y: Any = None,
         y_pred: Any = None,
         sample_weight: Any = None,
         training: bool = True,
