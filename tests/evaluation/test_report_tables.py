@@ -14,6 +14,8 @@ from tfmed.evaluation import Evaluation, Row
 from tfmed.evaluation import report_tables as tables
 from tfmed.evaluation.average_precision import Pool
 from tfmed.evaluation.claims import TABLE_3
+from tfmed.evaluation.measuring import CaseStages, volumes
+from tfmed.evaluation.scorers import Candidate
 from tfmed.evaluation.stages import Tally
 from tfmed.evaluation.table import Table
 from tfmed.tools import cli
@@ -88,6 +90,23 @@ def test_a_tally_survives_json() -> None:
     for old, new in ((before, after), (Tally(), empty)):
         one, other = ([{"core": each}] for each in (old, new))
         assert tables.table_5(one, "a", {}, "")[1] == tables.table_5(other, "a", {}, "")[1]
+
+
+def test_a_case_of_table_5_survives_json_and_tells_what_failed() -> None:
+    row = Row(
+        "a", "a", "HGG", {"core": {"dice": 0.5}}, candidates=[Candidate(0.9, 0.4, True, 3.0)], true_lesions=1
+    )
+    torn = Row("a", "a", None, {}, failure="no FLAIR")
+    before = CaseStages({"model": row, "rule": torn}, {"core": tally(True)})
+    plain = json.loads(json.dumps(before.as_dict()))
+    after = CaseStages.from_dict(plain)
+    assert after.rows == before.rows and after.tallies["core"].accuracies == tally(True).accuracies
+    assert plain["failure"] == "rule, a: no FLAIR" and after.failures() == ["rule, a: no FLAIR"]
+    evaluations = volumes([after], ("core",), "person")
+    assert evaluations["model"].mean("core", "dice").mean == 0.5 and evaluations["model"].unit == "person"
+    healthy = CaseStages({"model": row}, None)
+    assert CaseStages.from_dict(healthy.as_dict()).tallies is None and not healthy.as_dict()["failure"]
+    assert volumes([], ("core",), "person") == {}
 
 
 def test_a_table_is_text_markdown_or_csv() -> None:
