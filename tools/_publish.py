@@ -124,7 +124,9 @@ def thresholds(name: str, roots: tuple[Path, ...]) -> None:
 
     cases = [case for root in roots for case in labelled_cases(root, "all")]
     card = find(name).read_card()
-    card["fusion"]["thresholds"] = choose(get(name), bar(cases, desc="choosing", unit="case"))
+    card["fusion"]["thresholds"] = choose(
+        get(name), (case.load() for case in bar(cases, desc="choosing", unit="case"))
+    )
     _write(card, _folder(name))
     click.echo(f"Fusion thresholds of {name} from {len(cases)} cases: {card['fusion']['thresholds']}")
 

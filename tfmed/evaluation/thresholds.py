@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from tfmed.datasets import Case
 from tfmed.evaluation.scorers import true_regions
 from tfmed.inference.graph import StudyPredictor
 from tfmed.inference.working import working_volume
+from tfmed.study import Study
 
 LEVELS = 256
 # Below a tenth a region would be all noise, above nine tenths it would be lost by rounding.
@@ -27,15 +27,14 @@ def dice_by_level(probability: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return np.where(total > 0, 2 * both / np.maximum(total, 1), 1.0)
 
 
-def choose(model: Any, cases: Iterable[Case]) -> dict[str, float]:
-    """The best threshold of each region over labelled cases, on the fused probability of three views.
+def choose(model: Any, studies: Iterable[Study]) -> dict[str, float]:
+    """The best threshold of each region over labelled studies, on the fused probability of three views.
 
-    Cases whose truth lacks a region say nothing about it; a region that no case holds gets no threshold.
+    Studies whose truth lacks a region say nothing about it; a region that no study holds gets no threshold.
     """
     predictor = StudyPredictor(model, probability=True)
     curves: dict[str, list[np.ndarray]] = {}
-    for case in cases:
-        study = case.load()
+    for study in studies:
         working = working_volume(study, tuple(model.modalities))
         fused = predictor.predict(working.volume, working.present)["probability"].numpy()
         for name, truth in true_regions(study, predictor.rules).items():
