@@ -134,7 +134,7 @@ def _rows(
     options: dict[str, Any],
 ) -> tuple[dict[str, list[Any]], Any]:
     """Rows with each of the weights, then those of the rule, by title; and the scorer."""
-    from tfmed import datasets, evaluation, zoo
+    from tfmed import evaluation, zoo
     from tfmed.evaluation.journal import Journal, setting
     from tfmed.inference import Rules
     from tfmed.progress import bar
@@ -148,7 +148,7 @@ def _rows(
     }
     if options["rule"] and evaluation.rule_applies(cases, Rules.from_card(card), modalities):
         predictors["rule"] = evaluation.rule_predictor(modalities)
-    journal = Journal(json_path, setting(models, cases=datasets.split_hash(cases), modalities=modalities))
+    journal = Journal(json_path, setting(models, cases, modalities=modalities))
     journal.tell()
 
     def scored(title: str, predictor: Any) -> list[Any]:

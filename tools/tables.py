@@ -131,7 +131,7 @@ def _rows(
     from tfmed.evaluation.journal import Journal, setting
     from tfmed.progress import bar
 
-    journal = Journal(json_path, setting([model], result=header))
+    journal = Journal(json_path, setting([model], cases, result=header))
     journal.tell()
     made = journal.rows("model", cases, work)
     return list(bar(made, total=len(cases), desc=f"table {header['number']}", unit="case"))

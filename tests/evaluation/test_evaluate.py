@@ -26,23 +26,6 @@ RULES = Rules.from_card(CARD)
 SCORER = InstanceSegmentation(RULES)
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five BRATS 2015 patients; the labels of the last are truncated."""
-    root = tmp_path_factory.mktemp("data")
-    for number in range(1, 6):
-        study = make_study(seed=number)
-        volumes = {f"MR_{name}": volume for name, volume in study.images.items()} | {"OT": study.labels}
-        for title, volume in volumes.items():
-            file = f"VSD.Brain.XX.O.{title.replace('t1c', 'T1c').replace('flair', 'Flair')}.{number}"
-            folder = root / "HGG" / f"brats_2013_pat000{number}_1" / file
-            folder.mkdir(parents=True)
-            io.save(volume, folder / f"{file}.mha")
-            if number == 5 and title == "OT":
-                (folder / f"{file}.mha").write_bytes((folder / f"{file}.mha").read_bytes()[:400])
-    return root
-
-
 def shifted(study: Study) -> Prediction:
     """The truth moved by one voxel: every score is below perfect."""
     return Prediction(np.roll(study.labels.array, 1, axis=0))
@@ -136,10 +119,13 @@ def test_several_roots_are_one_set(root: Path, tmp_path: Path) -> None:
         "all",
         "--json",
         scores,
+        "--no-rule",
     ]
     done = CliRunner().invoke(cli, [str(word) for word in words])
     assert f"6 cases of 6 patients\ndata: {root}, {tmp_path / 'more'}" in done.output
-    assert json.loads(scores.read_text())["data"] == [str(root), str(tmp_path / "more")]
+    content = json.loads(scores.read_text())
+    assert content["data"] == [str(root), str(tmp_path / "more")]
+    assert [each["name"] for each in content["evaluations"]] == ["default"]
 
 
 def test_intervals_may_resample_people(root: Path, tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.evaluation.test_evaluate import root  # noqa: F401 - a fixture
 from tests.inference import zoo_entry
 from tests.inference.threshold_model import ThresholdModel
+from tfmed import datasets
 from tfmed.errors import TfmedError
 from tfmed.evaluation import journal as module
 from tfmed.evaluation.journal import Journal, forget, setting
@@ -87,14 +87,33 @@ def test_nothing_is_kept_without_a_result_and_an_unwritable_place_is_told(tmp_pa
 def test_a_setting_tells_weights_and_rules() -> None:
     one, other = ThresholdModel(), ThresholdModel()
     other.card = other.card | {"fusion": {"min_views": 1}}
-    assert setting([one], n=1) == setting([ThresholdModel()], n=1) != setting([other], n=1)
+    assert setting([one], [], n=1) == setting([ThresholdModel()], [], n=1) != setting([other], [], n=1)
     one.extra = one.add_weight(shape=(1,), name="extra")
-    assert setting([one]) != setting([ThresholdModel()])
+    assert setting([one], []) != setting([ThresholdModel()], [])
+
+
+def test_a_setting_tells_the_files_of_cases(root: Path, tmp_path: Path) -> None:
+    case = datasets.scan(root)[0]
+    moved = shutil.copytree(root, tmp_path / "moved")
+    same_name = datasets.scan(moved)[0]
+    assert same_name.id == case.id and setting([], [same_name]) != setting([], [case])
+    before = setting([], [same_name])
+    assert before == setting([], [same_name])
+    same_name.labels.write_bytes(same_name.labels.read_bytes() + b" ")
+    assert setting([], [same_name]) != before
+
+
+def test_a_damaged_file_is_begun_anew(tmp_path: Path) -> None:
+    done: list[str] = []
+    list(Journal(tmp_path / "out", {}).rows("x", ["a"], counted(done)))
+    (tmp_path / "out.rows").write_text("{}\nno JSON\n")
+    list(Journal(tmp_path / "out", {}).rows("x", ["a"], counted(done)))
+    assert done == ["a", "a"] and [path.name for path in tmp_path.iterdir()] == ["out.rows"]
 
 
 @pytest.mark.parametrize("words", [["evaluate"], ["tables", "3", "--reported", "--model"]])
 def test_commands_go_on_from_rows(
-    root: Path,  # noqa: F811
+    root: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     words: list[str],

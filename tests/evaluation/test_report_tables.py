@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from tests.evaluation.test_evaluate import root  # noqa: F401 - a fixture
 from tests.evaluation.test_stages import mask
 from tests.inference import zoo_entry
 from tfmed.evaluation import Evaluation, Row
@@ -126,7 +125,7 @@ def run(*words: object) -> tuple[int, str]:
     return done.exit_code, done.output + (str(done.exception) if done.exception else "")
 
 
-def test_table_3_of_a_dataset(root: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_table_3_of_a_dataset(root: Path, tmp_path: Path) -> None:
     name = zoo_entry.register(tmp_path)
     out = tmp_path / "table3.json"
     code, output = run(3, "--data", root, "--split", "all", "--model", name, "--reported", "--json", out)
@@ -140,7 +139,7 @@ def test_table_3_of_a_dataset(root: Path, tmp_path: Path) -> None:  # noqa: F811
     assert sorted(path.name for path in tmp_path.glob("table3*")) == ["table3.json"]
 
 
-def test_table_4_of_a_dataset(root: Path) -> None:  # noqa: F811
+def test_table_4_of_a_dataset(root: Path) -> None:
     code, output = run(4, "--data", root, "--limit", 2, "--as", "csv")
     lines = output.splitlines()
     assert code == 0 and lines[0].startswith(",view,FLAIR,claim")

@@ -4,6 +4,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ class Journal:
         if self.path:
             first = json.dumps(setting, sort_keys=True)
             self._rows = _read(self.path, first)
-            self._write("w", first, *(_line(*key, row) for key, row in self._rows.items()))
+            self._begin(first)
 
     def tell(self) -> None:
         """Says on stderr how many rows are kept, if there are any."""
@@ -58,29 +59,34 @@ class Journal:
                 row = next(made)
                 if not row.get("failure"):
                     self._rows[title, place] = row
-                    self._write("a", _line(title, place, row))
+                    self._append(_line(title, place, row))
                 yield row
             else:
                 yield self._rows[title, place]
 
-    def _write(self, mode: str, *lines: str) -> None:
+    def _begin(self, setting: str) -> None:
+        """The file with what is kept of it, written beside and renamed, so that a crash loses no row."""
+        assert self.path
+        beside = self.path.with_name(f".{self.path.name}")
+        lines = [setting, *(_line(*key, row) for key, row in self._rows.items())]
+        with _told(self.path):
+            beside.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+            beside.replace(self.path)
+
+    def _append(self, line: str) -> None:
         if self.path:
-            try:
-                with self.path.open(mode, encoding="utf-8") as file:
-                    file.writelines(f"{line}\n" for line in lines)
-            except OSError as error:
-                raise TfmedError(f"{self.path} can't be written: {error.strerror or error}.") from error
+            with _told(self.path), self.path.open("a", encoding="utf-8") as file:
+                file.write(f"{line}\n")
 
 
-def setting(models: Sequence[Any], **more: Any) -> dict[str, Any]:
-    """What changes the rows of models: their weights, by sha256, their cards' rules, and `more`."""
-    digests = [hashlib.sha256() for _ in models]
-    for digest, model in zip(digests, models, strict=True):
-        for values in model.get_weights():
-            digest.update(values.tobytes())
+def setting(models: Sequence[Any], cases: Iterable[Case], **more: Any) -> dict[str, Any]:
+    """What changes the rows of models on cases: weights, by sha256, the cards' rules, the cases' files with
+    their sizes and times, and `more`.
+    """
     return {
-        "weights": [digest.hexdigest() for digest in digests],
+        "weights": [_digest(values.tobytes() for values in model.get_weights()) for model in models],
         "fusion": [model.card.get("fusion") for model in models],
+        "cases": _digest(_state(path).encode() for case in cases for path in _files(case)),
         **more,
     }
 
@@ -88,6 +94,31 @@ def setting(models: Sequence[Any], **more: Any) -> dict[str, Any]:
 def forget(result: Path) -> None:
     """Takes the rows of a result away; to be called when it is written."""
     _path(result).unlink(missing_ok=True)
+
+
+def _files(case: Case) -> list[Path]:
+    return [path for path in (*case.modalities.values(), case.labels, case.mask) if path and path.exists()]
+
+
+def _state(path: Path) -> str:
+    found = path.stat()
+    return f"{path.absolute()} {found.st_size} {found.st_mtime_ns}\n"
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        path.with_name(f".{path.name}").unlink(missing_ok=True)
+        raise TfmedError(f"{path} can't be written: {error.strerror or error}.") from error
 
 
 def _path(result: Path) -> Path:
@@ -99,11 +130,11 @@ def _line(title: str, place: int, row: KeptRow) -> str:
 
 
 def _read(path: Path, setting: str) -> dict[tuple[str, int], KeptRow]:
-    """Rows of a file that begins with the setting; none where there is no such file."""
+    """Rows of a file that begins with the setting; none where there is no such file, or a damaged one."""
     try:
         first, *lines = path.read_text("utf-8").split("\n")
-    except (OSError, UnicodeDecodeError):
+        # What follows the last line's end is a line cut off, or nothing.
+        found = [json.loads(line) for line in lines[:-1]] if first == setting else []
+    except (OSError, ValueError):
         return {}
-    # What follows the last line's end is a line cut off, or nothing.
-    found = [json.loads(line) for line in lines[:-1]] if first == setting else []
     return {(title, place): row for title, place, row in found}
