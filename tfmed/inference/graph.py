@@ -45,9 +45,10 @@ class StudyPredictor(tf.Module):
             tf.TensorSpec([None, None, None, modalities], tf.float32, name="volume"),
             tf.TensorSpec([modalities], tf.float32, name="present"),
         ]
-        self.predict = tf.function(self._predict, input_signature=signature)
+        # Without autograph: reading the source of the network and rewriting it takes longer than its tracing.
+        self.predict = tf.function(self._predict, input_signature=signature, autograph=False)
         # A function of its own, so that the network is in the graph once and not once a view.
-        self._view = tf.function(self._slices, input_signature=signature)
+        self._view = tf.function(self._slices, input_signature=signature, autograph=False)
 
     def _predict(self, volume: tf.Tensor, present: tf.Tensor) -> dict[str, tf.Tensor]:
         """A study's labels.
@@ -107,29 +108,37 @@ class StudyPredictor(tf.Module):
 
     def _slices(self, slices: tf.Tensor, present: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Regions float16 [n, H, W, K], owners uint8 [n, H, W] and scores [n, D] of slices [n, H, W, M]."""
-        size = tf.shape(slices)
-        batches = (size[0] + self.batch - 1) // self.batch
-        classes = len(self.rules.regions)
-        # Halves: a view's regions are the largest thing that is held, and their mean needs no more digits.
-        regions = tf.TensorArray(
-            tf.float16, batches, infer_shape=False, element_shape=[None, None, None, classes]
+        batches = (tf.shape(slices)[0] + self.batch - 1) // self.batch
+        arrays = tuple(
+            tf.TensorArray(dtype, batches, infer_shape=False, element_shape=shape)
+            for dtype, shape in (
+                # Halves: nothing larger is held than a view's regions, and their mean needs no more digits.
+                (tf.float16, [None, None, None, len(self.rules.regions)]),
+                (tf.uint8, [None, None, None]),
+                (tf.float32, [None, None]),
+            )
         )
-        owners = tf.TensorArray(tf.uint8, batches, infer_shape=False, element_shape=[None, None, None])
-        scores = tf.TensorArray(tf.float32, batches, infer_shape=False, element_shape=[None, None])
-        for i in tf.range(batches):
-            tf.autograph.experimental.set_loop_options(parallel_iterations=1)
-            image = slices[i * self.batch : (i + 1) * self.batch]
-            given = tf.repeat(present[tf.newaxis], tf.shape(image)[0], axis=0)
-            outputs = self.model({"image": image, "present": given}, training=False)
-            decoded = self.model.decode(outputs, size[1], size[2])
-            found = decoded["regions"]
-            if self.flips:
-                mirrored = self.model({"image": image[:, ::-1], "present": given}, training=False)
-                found = (found + self.model.decode(mirrored, size[1], size[2])["regions"][:, ::-1]) / 2
-            regions = regions.write(i, tf.cast(found, tf.float16))
-            owners = owners.write(i, tf.cast(decoded["owner"], tf.uint8))
-            scores = scores.write(i, outputs["scores"])
-        return regions.concat(), owners.concat(), scores.concat()
+
+        def step(i: tf.Tensor, arrays: tuple[tf.TensorArray, ...]) -> tuple[Any, ...]:
+            found = self._batch(slices[i * self.batch : (i + 1) * self.batch], present)
+            return i + 1, tuple(array.write(i, each) for array, each in zip(arrays, found, strict=True))
+
+        _, arrays = tf.while_loop(
+            lambda i, _: i < batches, step, (tf.constant(0), arrays), parallel_iterations=1
+        )
+        return tuple(array.concat() for array in arrays)
+
+    def _batch(self, image: tf.Tensor, present: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """What `_slices` gives, of as many slices as go through the model at once."""
+        _, height, width, _ = tf.unstack(tf.shape(image))
+        given = tf.repeat(present[tf.newaxis], tf.shape(image)[0], axis=0)
+        outputs = self.model({"image": image, "present": given}, training=False)
+        decoded = self.model.decode(outputs, height, width)
+        regions = decoded["regions"]
+        if self.flips:
+            mirrored = self.model({"image": image[:, ::-1], "present": given}, training=False)
+            regions = (regions + self.model.decode(mirrored, height, width)["regions"][:, ::-1]) / 2
+        return tf.cast(regions, tf.float16), tf.cast(decoded["owner"], tf.uint8), outputs["scores"]
 
     def _labels(self, probability: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Label values uint8 [x, y, z] of region probabilities [x, y, z, K], nested by the painting rules,
