@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tfmed import phantom, tasks, zoo
 from tfmed.inference.graph import StudyPredictor
@@ -211,6 +213,36 @@ def test_decode_weighs_masks_by_scores_and_mixes_in_the_evidence(model: keras.Mo
     np.testing.assert_allclose(regions[..., 2:], 0, atol=1e-6)
     np.testing.assert_allclose(regions[0, 0], 0, atol=1e-6)
     assert owner[15, 15] == 1 and owner[40, 35] == 0 and owner[5, 5] == 0
+
+
+@settings(deadline=None, max_examples=10)
+@given(seed=st.integers(0, 2**16))
+def test_decode_equals_drawing_one_detection_after_another(model: keras.Model, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    count, size = model.detection_count, model.mask_size
+    corner = rng.uniform(0, 40, (2, count, 2))
+    scores = rng.uniform(0.05, 1, (2, count)) * rng.integers(0, 2, (2, count))
+    outputs = {
+        "boxes": np.concatenate([corner, corner + rng.uniform(4, 24, corner.shape)], -1),
+        "scores": scores,
+        "classes": rng.integers(1, 3, (2, count)) * (scores > 0),
+        "masks": rng.uniform(size=(2, count, size, size)),
+        "evidence": rng.uniform(size=(2, 64, 64, 5)),
+    }
+    outputs = {k: tf.constant(v, tf.int32 if k == "classes" else tf.float32) for k, v in outputs.items()}
+    decoded = model.decode(outputs, 64, 64)
+    pasted = model.paste(outputs["boxes"], outputs["masks"], 64, 64).numpy()
+    best, regions, owner = np.zeros((2, 64, 64)), np.zeros((2, 64, 64, 5)), np.zeros((2, 64, 64))
+    for image, each in zip(*np.nonzero(scores), strict=True):
+        of, score, mask = outputs["classes"][image, each] - 1, scores[image, each], pasted[image, each]
+        regions[image, ..., of] = np.maximum(regions[image, ..., of], score * mask)
+        if of == 0:
+            mine = score * mask > best[image]
+            owner[image] = np.where(mine, (each + 1) * (mask > 0.5), owner[image])
+            best[image] = np.maximum(best[image], score * mask)
+    np.testing.assert_allclose(decoded["regions"], (regions + outputs["evidence"]) / 2, atol=1e-5)
+    # Where a mask is exactly one half, rounding decides.
+    assert np.mean(decoded["owner"].numpy() != owner) < 1e-3
 
 
 def test_masks_are_judged_where_they_are_pasted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ def warp(
 
 
 def _spread(first: tf.Tensor, last: tf.Tensor, size: int, length: tf.Tensor) -> tf.Tensor:
-    """Weights [N, D, length, size] of grid cells for each pixel of one axis; rows outside the box are 0."""
+    """Weights [..., length, size] of grid cells for each pixel of one axis; rows outside the box are 0."""
     pixels = tf.range(length, dtype=first.dtype) + 0.5
     cell = tf.maximum(last - first, 1e-3)[..., None] / size
     place = (pixels - first[..., None]) / cell - 0.5
@@ -36,7 +36,7 @@ def _spread(first: tf.Tensor, last: tf.Tensor, size: int, length: tf.Tensor) -> 
 
 
 def paste(masks: tf.Tensor, boxes: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-    """Masks of box grids in the image: [N, D, S, S] and [N, D, 4] -> [N, D, height, width].
+    """Masks of box grids in the image: [..., S, S] and [..., 4] -> [..., height, width].
 
     Bilinear between the cells' centres, constant beyond the outermost ones, 0 outside the box; the inverse of
     ``warp`` at stride 1. Two matrix products, since bilinear weights separate into rows and columns.

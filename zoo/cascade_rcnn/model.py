@@ -110,24 +110,28 @@ class CascadeRCNN(SliceModel):
         of its evidence, and ``owner`` [N, H, W] int32, the 1-based detection of the first class that holds
         the pixel, 0 for none.
         """
-        weighed = outputs["masks"] * outputs["scores"][..., None, None]
-        pasted = self.paste(outputs["boxes"], weighed, height, width)
-        regions = []
-        for k in range(1, self.classes + 1):
-            mine = tf.cast(outputs["classes"] == k, pasted.dtype)
-            regions.append(tf.reduce_max(pasted * mine[..., None, None], 1))
-        whole = pasted * tf.cast(outputs["classes"] == 1, pasted.dtype)[..., None, None]
-        best = tf.argmax(whole, 1, output_type=tf.int32) + 1
-        held = tf.reduce_max(whole, 1) > 0.5 * tf.gather(
-            tf.pad(outputs["scores"], [[0, 0], [1, 0]]), best, axis=1, batch_dims=1
+        # Of the D places most are empty, and nothing is drawn for these.
+        place = tf.where(outputs["scores"] > 0.0)
+        boxes, masks, scores, classes = (
+            tf.gather_nd(outputs[key], place) for key in ("boxes", "masks", "scores", "classes")
         )
-        found = tf.stack(regions, -1)
+        image = tf.cast(place[:, 0], tf.int32)
+        images = tf.shape(outputs["scores"])[0]
+        pasted = self.paste(boxes, masks * scores[:, None, None], height, width)
+        best = tf.math.unsorted_segment_max(pasted, image * self.classes + classes - 1, images * self.classes)
+        # The largest of no detections is the lowest number.
+        best = tf.reshape(tf.maximum(best, 0.0), [images, self.classes, height, width])
+        held = (pasted == tf.gather(best[:, 0], image)) & (pasted > 0.5 * scores[:, None, None])
+        held &= (classes == 1)[:, None, None]
+        number = tf.cast(place[:, 1] + 1, tf.int32)[:, None, None]
+        owner = tf.math.unsorted_segment_max(tf.where(held, number, 0), image, images)
+        found = tf.transpose(best, [0, 2, 3, 1])
         mixed = found + EVIDENCE_SHARE * (outputs["evidence"] - found)
-        return {"regions": mixed, "owner": tf.where(held, best, 0)}
+        return {"regions": mixed, "owner": tf.maximum(owner, 0)}
 
     def paste(self, boxes: tf.Tensor, masks: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-        """Every detection's mask alone in the image: [N, D, H, W] of ``boxes`` [N, D, 4] and ``masks``
-        [N, D, S, S], as the outputs hold them.
+        """Every detection's mask alone in the image: [..., H, W] of ``boxes`` [..., 4] and ``masks``
+        [..., S, S], as the outputs hold them.
         """
         return roi.paste(masks, box.widen(boxes, self.margin), height, width)
 
