@@ -96,7 +96,7 @@ def metrics(figures: Path, dataset: str, made_by: str | None) -> None:
             "n": len(evaluation["rows"]),
             "modalities": report["modalities"] or known,
             "command": _again(report, evaluation["name"], made_by),
-            "values": list(_values(evaluation["summary"])),
+            "values": list(_values(evaluation)),
         }
         for evaluation in report["evaluations"]
         if evaluation["name"] in (*card["weights"], "default")
@@ -181,11 +181,15 @@ def _again(report: dict[str, Any], weights: str, made_by: str | None) -> str:
     return f"{made_by} && {evaluate}" if made_by else evaluate
 
 
-def _values(summary: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for region, scores in summary.items():
+def _values(evaluation: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for region, scores in evaluation["summary"].items():
         for metric, score in scores.items():
             if score["mean"] is not None:
                 yield {"metric": metric, "class": region, **score}
+    when_healthy = evaluation["false_lesions_when_healthy"]
+    if when_healthy["mean"] is not None:
+        outermost = next(iter(evaluation["summary"]))
+        yield {"metric": "false_lesions_when_healthy", "class": outermost, **when_healthy}
 
 
 def pack(source: Path, target: Path, dtype: str) -> None:

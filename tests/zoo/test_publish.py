@@ -75,6 +75,9 @@ def test_scores_come_into_the_card_with_the_command_that_makes_them_again(
         Row(f"case{n}", f"patient{n}", "HGG", {"whole": {"dice": 0.5 + 0.1 * n}}, person=f"head{n}")
         for n in range(4)
     ]
+    rows += [
+        Row(f"well{n}", f"well{n}", None, {"whole": {"false_lesions": n}}, healthy=True) for n in range(3)
+    ]
     evaluations = [Evaluation(name, rows, ("whole",), unit=unit) for name in ("default", "rule")]
     Report("toy_seg", ("cases",), "all", "cd" * 32, ("t1",), evaluations).save(tmp_path / "figures.json")
     for _ in range(2):
@@ -87,11 +90,13 @@ def test_scores_come_into_the_card_with_the_command_that_makes_them_again(
             "tfmed phantom cases",
         )
     (entry,) = zoo.card("toy_seg")["metrics"]
-    assert (entry["weights"], entry["n"], entry["modalities"]) == ("v1", 4, ["t1"])
+    assert (entry["weights"], entry["n"], entry["modalities"]) == ("v1", 7, ["t1"])
     assert entry["command"] == (
         "tfmed phantom cases && tfmed evaluate toy_seg --data cases --split all --modalities t1" + option
     )
     (dice,) = (value for value in entry["values"] if value["metric"] == "dice")
     assert dice["mean"] == pytest.approx(0.65)
     assert dice["interval"][0] < 0.65 < dice["interval"][1]
+    (false,) = (value for value in entry["values"] if value["metric"] == "false_lesions_when_healthy")
+    assert (false["class"], false["mean"], false["n"]) == ("whole", 1.0, 3)
     assert "whole dice: 0.650" in str(zoo.card("toy_seg"))
