@@ -2,6 +2,7 @@
 
 Examples:
   python -m tfmed.tools._publish weights runs/long --tag phantoms-1 --data "gliomas on MNI152"
+  python -m tfmed.tools._publish grow brats_instance_seg narrow.weights.h5 start.weights.h5 --was width=16
   python -m tfmed.tools._publish thresholds brats_instance_seg validation/
   python -m tfmed.tools._publish confidence brats_instance_seg validation/ healthy/
   tfmed phantom test --kind glioma -n 20 --seed 9000
@@ -74,6 +75,34 @@ def weights(run: Path, tag: str, data: str, dtype: str, chosen: str, is_default:
         card["default_weights"] = tag
     _write(card, folder)
     click.echo(f"{packed}: {packed.stat().st_size / 1e6:.2f} MB {dtype}, entered in the card as {tag}.")
+
+
+@command.command()
+@click.argument("name")
+@click.argument("narrower", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--variant", help="Default: the card's first.")
+@click.option(
+    "--was", multiple=True, metavar="KEY=JSON", help="What the narrower network's config had instead."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the new units' initial weights.")
+def grow(name: str, narrower: Path, out: Path, variant: str | None, was: tuple[str, ...], seed: int) -> None:
+    """Put the weights NARROWER of NAME into the wider network of today's card, as a start for training: OUT.
+
+    The wider network computes what the narrower one did.
+    """
+    import keras
+
+    from tfmed.zoo import growth
+    from tfmed.zoo.models import get
+
+    variant = variant or next(iter(find(name).read_card()["variants"]))
+    old = get(name, weights=narrower, variant=variant, **dict(_setting(each) for each in was))
+    keras.utils.set_random_seed(seed)
+    wider = get(name, weights=None, variant=variant)
+    growth.grow(wider, old)
+    wider.save_weights(out)
+    click.echo(f"{out}: {old.count_params()} parameters in {wider.count_params()}.")
 
 
 @command.command()
@@ -161,6 +190,15 @@ def confidence(name: str, roots: tuple[Path, ...]) -> None:
     card["fusion"]["confidence"] = asdict(fitted)
     _write(card, _folder(name))
     click.echo(f"Confidence of {name} from {fitted.lesions} lesions of {len(cases)} cases: {asdict(fitted)}")
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """KEY=JSON as key and value."""
+    key, _, value = text.partition("=")
+    try:
+        return key, json.loads(value)
+    except json.JSONDecodeError:
+        raise TfmedError(f"--was takes KEY=JSON, such as width=16 or detail=null. Received: {text}") from None
 
 
 def _tag(card: Card, name: str) -> str:

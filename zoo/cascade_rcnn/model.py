@@ -57,6 +57,7 @@ class CascadeRCNN(SliceModel):
         top: int,
         decoder: int,
         fine: int,
+        detail: int | None,
         pooling: str,
         anchor_channels: int,
         proposer: str,
@@ -91,6 +92,7 @@ class CascadeRCNN(SliceModel):
             top=top,
             decoder=decoder,
             fine=fine,
+            detail=detail,
             pooling=pooling,
         )
         self.anchor_stage = network.anchor_stage(top, anchor_channels, len(self.anchors))

@@ -62,6 +62,17 @@ def _body(
     return maps
 
 
+def _detailed(image: keras.KerasTensor, evidence: keras.KerasTensor, width: int) -> keras.KerasTensor:
+    """The evidence, corrected by what the image shows at each pixel; unchanged before anything was learnt."""
+    y = layers.Concatenate()([image, evidence])
+    for each in (1, 2):
+        y = convolution(width, f"detail{each}")(y)
+    correct = layers.Conv2D(
+        evidence.shape[-1], 1, kernel_initializer="zeros", name="detail_out", dtype="float32"
+    )
+    return layers.Add(dtype="float32")([evidence, correct(y)])
+
+
 def vgg_top_down(
     channels: int,
     classes: int,
@@ -72,13 +83,15 @@ def vgg_top_down(
     decoder: int,
     pooling: str,
     fine: int | None = None,
+    detail: int | None = None,
 ) -> keras.Model:
     """Image to feature maps.
 
     Takes image [N, H, W, channels] and present [N, channels]; H and W multiples of 16 * stem. Gives ``top``
     [N, H/8, W/8, top], ``evidence`` [N, H, W, classes], logits, and where asked for ``fine`` [N, H/stem,
     W/stem, fine], thinner than the path's last map (of ``decoder`` channels) because every box reads it.
-    The compact form reads stem x stem pixel blocks as channels, so that its body runs on fewer places.
+    The compact form reads stem x stem pixel blocks as channels, so that its body runs on fewer places;
+    ``detail`` channels at every pixel then correct the evidence by what the image shows there.
     """
     image = keras.Input((None, None, channels), name="image")
     present = keras.Input((channels,), name="present")
@@ -105,4 +118,6 @@ def vgg_top_down(
         classes * stem * stem, 1, bias_initializer=rare, name="evidence", dtype="float32"
     )
     outputs["evidence"] = DepthToSpace(stem, dtype="float32")(evidence(path))
+    if detail is not None:
+        outputs["evidence"] = _detailed(x, outputs["evidence"], detail)
     return keras.Model({"image": image, "present": present}, outputs, name="features")
