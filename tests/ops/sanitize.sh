@@ -26,9 +26,11 @@ build.build(Path(sys.argv[1]), checks)
 
 runtimes="$($compiler -print-file-name=libasan.so):$($compiler -print-file-name=libubsan.so)"
 # pytest must not capture the output (-s): a finding ends the process, and its report with it.
-for isa in avx2 baseline; do
+sets="avx2 baseline"
+if grep -qw avx512vl /proc/cpuinfo; then sets="avx512 $sets"; fi
+for isa in $sets; do
   echo "Sanitizers: $isa"
   LD_PRELOAD=$runtimes ASAN_OPTIONS=detect_leaks=0:halt_on_error=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
     TFMED_OPS_LIBRARY=$folder/libtfmed_ops.so TFMED_OPS_ISA=$isa TF_CPP_MIN_LOG_LEVEL=3 \
-    "$python" -m pytest -q -s -p no:cacheprovider tests/ops/test_l2_norm_pool.py -k "not baseline"
+    "$python" -m pytest -q -s -p no:cacheprovider tests/ops/test_l2_norm_pool.py
 done

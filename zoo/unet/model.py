@@ -30,7 +30,9 @@ class UNet(SliceModel):
     [N, H, W, K], the probability of every class, and ``scores`` [N, 1], the largest one of the first class.
     """
 
-    def _assemble(self, *, width: int, stem: int, top: int, decoder: int, pooling: str) -> None:
+    def _assemble(
+        self, *, width: int, stem: int, top: int, decoder: int, detail: int | None, pooling: str
+    ) -> None:
         self.unit = 16 * stem
         self.features = vgg_top_down(
             self.inputs_expected,
@@ -39,6 +41,7 @@ class UNet(SliceModel):
             stem=stem,
             top=top,
             decoder=decoder,
+            detail=detail,
             pooling=pooling,
         )
 

@@ -53,8 +53,8 @@ struct Region {
 template <typename T>
 constexpr int kGroup = 32 / kLanes<T> < 8 ? 32 / kLanes<T> : 8;
 
-// The same for parts, beside which the bits of what was seen are kept.
-constexpr int kPartGroup = 4;
+// The same for parts, beside which the bits of what was seen are kept; AVX-512 has twice the registers.
+constexpr int kPartGroup = kRegisterBytes == 64 ? 8 : 4;
 
 template <int n>
 struct Vectors {
