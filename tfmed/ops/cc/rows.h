@@ -61,14 +61,17 @@ struct Vectors {
   static constexpr int kCount = n;
 };
 
-// Runs work(c, slot, vectors) over the channels [0, run), in groups of vectors that fit the registers; the last
-// vector overlaps the one before where they do not fill the run, so `run` must be `lanes` at least. What is kept
-// for a vector between runs belongs at its slot, where no other vector lies.
+// Runs work(c, slot, vectors) over the channels from c to `run`, in groups of vectors that fit the registers, then in
+// smaller ones; the last vector overlaps the one before where they do not fill the run, so `run` must be `lanes` at
+// least. What is kept for a vector between runs belongs at its slot, where no other vector lies.
 template <int group, int lanes, typename Work>
-TFMED_INLINE void OverVectors(int64_t run, Work work) {
-  int64_t c = 0;
+TFMED_INLINE void OverVectors(int64_t run, Work work, int64_t c = 0) {
   for (; c + group * lanes <= run; c += group * lanes) work(c, c, Vectors<group>());
-  for (; c < run; c += lanes) work(Min(c, run - lanes), c, Vectors<1>());
+  if constexpr (group > 1) {
+    OverVectors<group / 2, lanes>(run, work, c);
+  } else if (c < run) {
+    work(run - lanes, c, Vectors<1>());
+  }
 }
 
 }  // namespace
