@@ -9,10 +9,9 @@
 #ifdef TFMED_CUDA
 #include "pool_cuda.h"
 #endif
-#include "large_outputs.h"
+#include "huge_pages.h"
 #include "pool_rows.h"
 #include "pool_shape.h"
-#include "shared_work.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
 #include "tensorflow/core/framework/op_kernel.h"
@@ -167,9 +166,8 @@ struct Cpu {
   template <typename T>
   static void Spread(OpKernelContext* context, const Geometry& g, const T* x, const T* y, const T* dy, T* dx) {
     const int64_t windows = Cover(g.depth) * Cover(g.height) * Cover(g.width);
-    const bool past_caches = context->mutable_output(0)->TotalBytes() > LastCacheBytes();
     OverRows(context, g, g.depth.in * g.height.in, (1 + windows) * g.width.in, [&](int64_t begin, int64_t end, void* s) {
-      BestRowKernels<T>().spread(g, x, y, dy, dx, past_caches, begin, end, s);
+      BestRowKernels<T>().spread(g, x, y, dy, dx, begin, end, s);
     });
   }
 
@@ -198,8 +196,9 @@ struct Cpu {
       const std::unique_ptr<void, Free> scratch(::operator new(bytes, std::align_val_t(64)));
       work(begin, end, scratch.get());
     };
-    const auto* const threads = context->device()->tensorflow_cpu_worker_threads();
-    Share(threads->workers, threads->num_threads, g.batch * rows * g.ChannelBlocks(), cost * g.channel_block, shard);
+    using ::tensorflow::thread::ThreadPool;
+    context->device()->tensorflow_cpu_worker_threads()->workers->ParallelFor(
+        g.batch * rows * g.ChannelBlocks(), ThreadPool::SchedulingParams::Adaptive(cost * g.channel_block), shard);
   }
 };
 

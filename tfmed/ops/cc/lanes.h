@@ -7,7 +7,7 @@
 
 #include "numeric.h"
 
-#ifdef __SSE2__
+#ifdef __AVX2__
 #include <immintrin.h>
 #endif
 
@@ -116,43 +116,19 @@ TFMED_INLINE Sums<float> Load(const float* from) { return WidenFloats(from); }
 TFMED_INLINE Sums<Half> Load(const Half* from) { return WidenHalves(from); }
 TFMED_INLINE Sums<BFloat16> Load(const BFloat16* from) { return Cast<Sums<BFloat16>>(WidenShorts(from) << 16); }
 
-// Past the caches where `kPast` says so, which needs `to` aligned to the vector, and a StoreFence() at the end.
-template <bool kPast = false, typename V, typename T>
+template <typename V, typename T>
 TFMED_INLINE void StoreBits(V value, T* to) {
-#if defined(__AVX512F__)
-  if constexpr (kPast && sizeof(V) == 64) return _mm512_stream_si512(reinterpret_cast<__m512i*>(to), (__m512i)value);
-#endif
-#if defined(__AVX2__)
-  if constexpr (kPast && sizeof(V) == 32) return _mm256_stream_si256(reinterpret_cast<__m256i*>(to), (__m256i)value);
-#endif
-#if defined(__SSE2__)
-  if constexpr (kPast && sizeof(V) == 16) return _mm_stream_si128(reinterpret_cast<__m128i*>(to), (__m128i)value);
-#endif
   __builtin_memcpy(to, &value, sizeof(value));
 }
 
-TFMED_INLINE void StoreFence() {
-#if defined(__SSE2__)
-  _mm_sfence();
-#endif
-}
-
-template <bool kPast = false>
-TFMED_INLINE void Store(Sums<double> value, double* to) {
-  StoreBits<kPast>(value, to);
-}
-template <bool kPast = false>
+TFMED_INLINE void Store(Sums<double> value, double* to) { StoreBits(value, to); }
 TFMED_INLINE void Store(Sums<float> value, float* to) {
-  StoreBits<kPast>(__builtin_convertvector(value, Vector<double>::Floats), to);
+  StoreBits(__builtin_convertvector(value, Vector<double>::Floats), to);
 }
-template <bool kPast = false>
-TFMED_INLINE void Store(Sums<Half> value, Half* to) {
-  StoreBits<kPast>(NarrowHalves(value), to);
-}
-template <bool kPast = false>
+TFMED_INLINE void Store(Sums<Half> value, Half* to) { StoreBits(NarrowHalves(value), to); }
 TFMED_INLINE void Store(Sums<BFloat16> value, BFloat16* to) {
   using V = Vector<float>;
-  StoreBits<kPast>(__builtin_convertvector(NarrowBFloat16<V::Words>(value), V::Shorts), to);
+  StoreBits(__builtin_convertvector(NarrowBFloat16<V::Words>(value), V::Shorts), to);
 }
 
 TFMED_INLINE double SquareRoot(double value) { return __builtin_sqrt(value); }

@@ -16,10 +16,9 @@ template <typename T>
 struct RowKernels {
   // y_R = sqrt(sum over R of x^2), by rows of y.
   void (*norm)(const Geometry&, const T* x, T* y, int64_t begin, int64_t end, void* scratch);
-  // dx_i = x_i * sum over windows R that hold i of dy_R / y_R, by rows of dx; 0 where y_R is 0. A dx that no cache
-  // can hold may go past the caches, which then need not read what is overwritten.
-  void (*spread)(const Geometry&, const T* x, const T* y, const T* dy, T* dx, bool past_caches, int64_t begin,
-                 int64_t end, void* scratch);
+  // dx_i = x_i * sum over windows R that hold i of dy_R / y_R, by rows of dx; 0 where y_R is 0.
+  void (*spread)(const Geometry&, const T* x, const T* y, const T* dy, T* dx, int64_t begin, int64_t end,
+                 void* scratch);
   // p_R = (sum over R of x v) / y_R, by rows of p; 0 where y_R is 0.
   void (*inner)(const Geometry&, const T* x, const T* v, const T* y, T* p, int64_t begin, int64_t end,
                   void* scratch);

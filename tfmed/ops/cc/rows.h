@@ -53,25 +53,22 @@ struct Region {
 template <typename T>
 constexpr int kGroup = 32 / kLanes<T> < 8 ? 32 / kLanes<T> : 8;
 
-// The same for parts, beside which the bits of what was seen are kept; AVX-512 has twice the registers.
-constexpr int kPartGroup = kRegisterBytes == 64 ? 8 : 4;
+// The same for parts, beside which the bits of what was seen are kept.
+constexpr int kPartGroup = 4;
 
 template <int n>
 struct Vectors {
   static constexpr int kCount = n;
 };
 
-// Runs work(c, slot, vectors) over the channels from c to `run`, in groups of vectors that fit the registers, then in
-// smaller ones; the last vector overlaps the one before where they do not fill the run, so `run` must be `lanes` at
-// least. What is kept for a vector between runs belongs at its slot, where no other vector lies.
+// Runs work(c, slot, vectors) over the channels [0, run), in groups of vectors that fit the registers; the last
+// vector overlaps the one before where they do not fill the run, so `run` must be `lanes` at least. What is kept
+// for a vector between runs belongs at its slot, where no other vector lies.
 template <int group, int lanes, typename Work>
-TFMED_INLINE void OverVectors(int64_t run, Work work, int64_t c = 0) {
+TFMED_INLINE void OverVectors(int64_t run, Work work) {
+  int64_t c = 0;
   for (; c + group * lanes <= run; c += group * lanes) work(c, c, Vectors<group>());
-  if constexpr (group > 1) {
-    OverVectors<group / 2, lanes>(run, work, c);
-  } else if (c < run) {
-    work(run - lanes, c, Vectors<1>());
-  }
+  for (; c < run; c += lanes) work(Min(c, run - lanes), c, Vectors<1>());
 }
 
 }  // namespace

@@ -9,8 +9,6 @@
 namespace tfmed {
 namespace {
 
-constexpr int64_t kCacheLine = 64;
-
 // acc_i (+)= scale * dy_i / y_i.
 template <bool kFirst, typename T>
 void AddRatios(const T* dy, const T* y, int64_t n, Sum<T> scale, Sum<T>* __restrict acc) {
@@ -54,7 +52,7 @@ void SumRatios(const Geometry& g, const Unit& unit, const Region& r, const T* dy
 }
 
 // dx = x * sum over `count` columns of ratios, for the channels of one input; all sums in registers.
-template <bool kPast, typename T>
+template <typename T>
 __attribute__((noinline)) void ScaleChannels(int64_t run, int64_t count, const T* x, const Sum<T>* ratios, T* dx) {
   OverVectors<kGroup<T>, kLanes<T>>(run, [&](int64_t c, int64_t, auto vectors) {
     constexpr int kVectors = decltype(vectors)::kCount;
@@ -63,9 +61,7 @@ __attribute__((noinline)) void ScaleChannels(int64_t run, int64_t count, const T
     for (int64_t column = 1; column < count; ++column) {
       for (int v = 0; v < kVectors; ++v) sums[v] += LoadBits<Sums<T>>(ratios + column * run + c + v * kLanes<T>);
     }
-    for (int v = 0; v < kVectors; ++v) {
-      Store<kPast>(Load(x + c + v * kLanes<T>) * sums[v], dx + c + v * kLanes<T>);
-    }
+    for (int v = 0; v < kVectors; ++v) Store(Load(x + c + v * kLanes<T>) * sums[v], dx + c + v * kLanes<T>);
   });
 }
 
@@ -75,7 +71,7 @@ struct Stretch {
 };
 
 // dx of one stretch, column by column: for rows of channels. Columns that no window holds get zeros.
-template <bool kPast, typename T>
+template <typename T>
 void ScaleColumns(const Axis& width, const Stretch& s, int64_t run, int64_t channels, const T* x,
                   const Sum<T>* ratios, T* dx) {
   int64_t from = s.first;
@@ -84,7 +80,7 @@ void ScaleColumns(const Axis& width, const Stretch& s, int64_t run, int64_t chan
     while (from < s.last && width.End(from) <= k) ++from;
     while (to < s.last && width.Begin(to) <= k) ++to;
     if (from < to) {
-      ScaleChannels<kPast>(run, to - from, x, ratios + (from - s.first) * run, dx);
+      ScaleChannels(run, to - from, x, ratios + (from - s.first) * run, dx);
     } else {
       __builtin_memset(dx, 0, run * sizeof(T));
     }
@@ -125,12 +121,9 @@ int64_t AlikeRows(const Geometry& g, const Unit& unit, int64_t most) {
 }
 
 template <typename T>
-void Spread(const Geometry& g, const T* x, const T* y, const T* dy, T* dx, bool past_caches, int64_t begin,
-            int64_t end, void* scratch) {
+void Spread(const Geometry& g, const T* x, const T* y, const T* dy, T* dx, int64_t begin, int64_t end,
+            void* scratch) {
   Sum<T>* const ratios = static_cast<Sum<T>*>(scratch);
-  // Channels that fill whole cache lines keep every vector aligned.
-  const bool past = past_caches && reinterpret_cast<uintptr_t>(dx) % kCacheLine == 0 &&
-                    g.channels * static_cast<int64_t>(sizeof(T)) % kCacheLine == 0;
   for (int64_t index = begin, rows; index < end; index += rows) {
     const Unit unit = Locate(g, index, g.depth.in, g.height.in);
     Region r = {g.depth.First(unit.depth), g.depth.Last(unit.depth), g.height.First(unit.height),
@@ -153,17 +146,14 @@ void Spread(const Geometry& g, const T* x, const T* y, const T* dy, T* dx, bool 
       }
       for (int64_t row = 0; row < rows; ++row) {
         const int64_t at = ((line + row) * g.width.in + w) * g.channels + unit.channel;
-        if (wide && past) {
-          ScaleColumns<true>(g.width, s, unit.run, g.channels, x + at, ratios, dx + at);
-        } else if (wide) {
-          ScaleColumns<false>(g.width, s, unit.run, g.channels, x + at, ratios, dx + at);
+        if (wide) {
+          ScaleColumns(g.width, s, unit.run, g.channels, x + at, ratios, dx + at);
         } else {
           ScaleStretch(g.width, s, g.channels, x + at, ratios, ratios + (s.last - s.first) * g.channels, dx + at);
         }
       }
     }
   }
-  if (past) StoreFence();
 }
 
 }  // namespace
