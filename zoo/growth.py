@@ -2,12 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from tfmed.errors import TfmedError
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
 
 
 def grow(wider: "keras.Model", narrower: "keras.Model") -> None:
@@ -24,7 +23,7 @@ def grow(wider: "keras.Model", narrower: "keras.Model") -> None:
     places = {variable.path: variable for variable in wider.variables}
     for old in narrower.variables:
         new = places.get(old.path)
-        if new is None or len(new.shape) != len(old.shape) or any(np.array(new.shape) < old.shape):
+        if new is None or not _fits(old.shape, new.shape):
             raise TfmedError(
                 f"{old.path} {tuple(old.shape)} has no place in the wider network; there it is "
                 f"{tuple(new.shape) if new is not None else 'missing'}."
@@ -32,7 +31,11 @@ def grow(wider: "keras.Model", narrower: "keras.Model") -> None:
         new.assign(_grown(new.numpy(), old.numpy()))
 
 
-def _grown(fresh: np.ndarray, old: np.ndarray) -> np.ndarray:
+def _fits(old: tuple[int, ...], new: tuple[int, ...]) -> bool:
+    return len(old) == len(new) and all(few <= many for few, many in zip(old, new, strict=True))
+
+
+def _grown(fresh: "np.ndarray", old: "np.ndarray") -> "np.ndarray":
     """``fresh`` [..., in, out] or [out] with ``old`` first, and 0 from new inputs to old outputs."""
     grown = fresh.copy()
     grown[..., : old.shape[-1]] = 0

@@ -129,6 +129,13 @@ class TestFormat:
             held += holds(name, ending, Volume(array, affine), folder)
         assert held == ORIENTATIONS_HELD.get(name, 48)
 
+    def test_a_single_voxel_keeps_its_turn_or_is_refused(
+        self, name: str, ending: str, tmp_path: Path
+    ) -> None:
+        turned = axis_aligned((0, 1, 2), (-1, 1, 1), (1, 1, 1))
+        turned[1:3, 1:3] = [[np.cos(0.5), -np.sin(0.5)], [np.sin(0.5), np.cos(0.5)]]
+        assert holds(name, ending, some_volume(name, (1, 1, 1), affine=turned), tmp_path) == (name in OBLIQUE)
+
     @few_examples
     @given(affine=affines(), data=st.data())
     def test_oblique_grids_come_back_or_are_refused(

@@ -36,8 +36,10 @@ def write(array: np.ndarray, affine: np.ndarray, path: Path) -> None:
 
     codes = geometry.axis_codes(affine)
     spacing = geometry.spacing_mm(affine)
+    # A single voxel lies at the same place however its grid is turned.
+    shape = tuple(max(length, 2) for length in array.shape)
     if codes not in ORIENTATIONS or not geometry.same_grid(
-        array.shape, affine, array.shape, _centred(array.shape, spacing, codes)
+        shape, affine, shape, _centred(array.shape, spacing, codes)
     ):
         raise TfmedError(
             f"{path.name} can't hold this grid: Analyze states no origin (the centre is at 0) and only the "
