@@ -5,6 +5,8 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from tfmed.errors import TfmedError
 
 # Deflate cannot pack more than 1032 bytes into one.
@@ -41,27 +43,40 @@ class Claim:
                 f"of {size} bytes can't hold them"
             )
 
-    def unpacked(self) -> bytearray:
-        """The bytes of packed voxels; TfmedError unless they are as many as claimed and match their checksum.
+    def unpacked(self) -> np.ndarray:
+        """The bytes of packed voxels, uint8; TfmedError unless as many as claimed and of the right checksum.
 
         Memory grows with what there is, by a chunk at a time, and never with what is claimed.
         """
-        claimed, found = self.values * self.itemsize, bytearray()
+        claimed, size = self.values * self.itemsize, 0
+        # Pieces instead of one buffer: a buffer that grows may have to move, and leaves holes where it was.
+        pieces: list[bytes] = []
         stream = zlib.decompressobj(wbits=47)
         with open(self.data, "rb") as file:
             file.seek(self.start)
             try:
-                while not stream.eof and len(found) <= claimed:
+                while not stream.eof and size <= claimed:
                     packed = stream.unconsumed_tail or file.read(CHUNK // 8)
                     if not packed:
                         raise TfmedError(f"{self.path} is cut short: {self.data.name} ends within its voxels")
-                    found += stream.decompress(packed, CHUNK)
+                    pieces.append(stream.decompress(packed, CHUNK))
+                    size += len(pieces[-1])
             except zlib.error as error:
                 raise TfmedError(f"{self.path} is damaged: {error} in {self.data.name}") from None
-        if len(found) != claimed:
-            held = f"unpacks to {'more' if len(found) > claimed else len(found)}"
+        if size != claimed:
+            held = f"unpacks to {'more' if size > claimed else size}"
             raise TfmedError(f"{self.path} claims {claimed} bytes of voxels, but {self.data.name} {held}")
-        return found
+        return _joined(pieces, size)
+
+
+def _joined(pieces: list[bytes], size: int) -> np.ndarray:
+    """The pieces in one array, uint8 [size]; each is given back as soon as it is copied."""
+    joined, end = np.empty(size, np.uint8), size
+    while pieces:
+        piece = np.frombuffer(pieces.pop(), np.uint8)
+        joined[end - len(piece) : end] = piece
+        end -= len(piece)
+    return joined
 
 
 def header_lines(path: Path, last: str | None) -> tuple[list[str], int]:

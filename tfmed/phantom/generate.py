@@ -107,9 +107,15 @@ def _pool(workers: int) -> Iterator:
     if workers <= 1:
         yield map
         return
-    for name, value in WORKER_ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+    # For the workers alone: whatever else this process starts is not to inherit it.
+    added = {name: value for name, value in WORKER_ENVIRONMENT.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        pool = multiprocessing.get_context("spawn").Pool(workers)
+    finally:
+        for name in added:
+            del os.environ[name]
+    with pool:
         yield pool.imap_unordered
 
 
