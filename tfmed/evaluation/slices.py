@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfmed import geometry, tasks
+from tfmed import tasks
 from tfmed.errors import TfmedError
 from tfmed.evaluation.stages import Found, Tally, add_slice
 from tfmed.inference import normalisation
-from tfmed.inference.graph import MARGIN, VIEW_AXES, bounding_box
+from tfmed.inference.graph import VIEW_AXES
 from tfmed.inference.rules import Rules
-from tfmed.inference.working import WorkingVolume, working_volume
+from tfmed.inference.working import working_volume
 from tfmed.study import LabelMap, Study
 
 BATCH = 8
@@ -37,9 +37,8 @@ def stage_scorer(model: Any) -> Callable[[Study], dict[str, Tally]]:
         if study.labels is None:
             raise TfmedError(f"Study {study.case_id} has no labels to compare with.")
         edition = study.labels.edition or Rules.from_card(model.card).edition
-        truth = study.labels.canonical()
         tallies = {each["id"]: Tally() for each in task.classes}
-        for image, present, labels in _batches(study, truth, tuple(model.modalities)):
+        for image, present, labels in _batches(study, study.labels, tuple(model.modalities)):
             outputs = {name: found.numpy() for name, found in run(_inputs(image, present)).items()}
             found = _found(model, outputs, labels.shape[1:])
             for each, slice_labels in zip(found, labels, strict=True):
@@ -59,24 +58,14 @@ def _batches(
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """(image [n, H, W, M], present [n, M], labels [n, H, W]) over the head, as the study function sees it."""
     working = working_volume(study, modalities)
-    inside = normalisation.foreground(tf.constant(working.volume), tf.constant(working.present))
-    low, high = (corner.numpy() for corner in bounding_box(tf.reduce_any(inside, -1), MARGIN))
-    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    volume = normalisation.normalise(tf.constant(working.volume[box]), inside[box]).numpy()
-    labels = _labels(truth, working)[box]
+    raw = tf.constant(working.volume)
+    inside = normalisation.foreground(raw, tf.constant(working.present))
+    volume, labels = normalisation.normalise(raw, inside).numpy(), working.take(truth)
     for axis in VIEW_AXES.values():
         images, regions = np.moveaxis(volume, axis, 0), np.moveaxis(labels, axis, 0)
         for first in range(0, len(images), BATCH):
             image = images[first : first + BATCH]
             yield image, np.repeat(working.present[None], len(image), 0), regions[first : first + BATCH]
-
-
-def _labels(labels: LabelMap, working: WorkingVolume) -> np.ndarray:
-    """Canonical labels on the working grid."""
-    shape = working.volume.shape[:3]
-    if tuple(n + 2 for n in labels.shape) == shape:
-        return np.pad(labels.array, 1)
-    return geometry.resample(labels.array, labels.affine, shape, working.affine, "nearest")
 
 
 def _found(model: Any, outputs: dict[str, np.ndarray], size: tuple[int, int]) -> list[Found]:

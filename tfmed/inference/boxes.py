@@ -4,6 +4,9 @@ import numpy as np
 
 Box = tuple[slice, slice, slice]
 
+# Voxels of background that the network sees around a head.
+HEAD_MARGIN = 2
+
 
 def mask_box(mask: np.ndarray, margin: int = 0) -> Box:
     """Slices of the smallest box that holds all of bool [X, Y, Z], plus a margin in voxels.

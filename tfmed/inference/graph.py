@@ -5,11 +5,11 @@ from typing import Any
 import tensorflow as tf
 
 from tfmed.inference import normalisation
+from tfmed.inference.boxes import HEAD_MARGIN
 from tfmed.inference.rules import Paint, Rules
 
 # Slices of a view lie along this axis of [X, Y, Z]; the other two keep their order as rows and columns.
 VIEW_AXES = {"axial": 2, "coronal": 1, "sagittal": 0}
-MARGIN = 2
 
 
 class StudyPredictor(tf.Module):
@@ -69,7 +69,7 @@ class StudyPredictor(tf.Module):
             probability: uint8 [X, Y, Z, K], 255 x probability of each region, if asked for.
         """
         inside = normalisation.foreground(volume, present)
-        low, high = bounding_box(tf.reduce_any(inside, -1), MARGIN)
+        low, high = bounding_box(tf.reduce_any(inside, -1), HEAD_MARGIN)
         # Cropped before it is scaled: the moments are the same, and most of a volume is background.
         raw, inside = (
             array[low[0] : high[0], low[1] : high[1], low[2] : high[2]] for array in (volume, inside)

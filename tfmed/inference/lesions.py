@@ -38,14 +38,14 @@ def find_lesions(labels: np.ndarray, owner: np.ndarray, rules: Rules, voxel_mm3:
     tumour &= large_enough[pieces]
     if not tumour.any() or not rules.linked:
         return _by_volume(np.where(tumour, pieces, 0))
-    objects = np.stack([link_slices(owner[v], axis, rules.link_overlap) for v, axis in enumerate((2, 1, 0))])
-    triples, inverse, counts = np.unique(
-        objects[:, tumour].T, axis=0, return_inverse=True, return_counts=True
+    objects = np.stack(
+        [link_slices(owner[v], axis, rules.link_overlap)[tumour] for v, axis in enumerate((2, 1, 0))]
     )
-    groups = agree([(a, b, c) for a, b, c in triples.tolist()], counts.tolist())
+    triples, inverse, counts = np.unique(objects.T, axis=0, return_inverse=True, return_counts=True)
+    groups = agree([(a, b, c) for a, b, c in triples.tolist()], counts.tolist())[inverse.ravel()]
+    groups[~_plausible(groups, objects, rules, voxel_mm3)[groups]] = 0
     lesions = np.zeros(labels.shape, np.int32)
-    lesions[tumour] = groups[inverse.ravel()]
-    lesions[~_plausible(lesions, objects, rules, voxel_mm3)[lesions]] = 0
+    lesions[tumour] = groups
     return _by_volume(_spread(lesions, tumour, pieces))
 
 
@@ -63,18 +63,21 @@ def link_slices(owner: np.ndarray, axis: int, overlap: float) -> np.ndarray:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    owner = np.moveaxis(owner, axis, 0).astype(np.int64)
+    owner = np.moveaxis(owner, axis, 0)
     stride = int(owner.max(initial=0)) + 1
-    nodes = np.where(owner > 0, owner + stride * np.arange(len(owner))[:, None, None], 0)
     size = stride * len(owner)
-    area = np.bincount(nodes.ravel(), minlength=size)
-    both = (nodes[:-1] > 0) & (nodes[1:] > 0)
+    first = np.arange(0, size, stride, dtype=np.int32)[:, None, None]
+    nodes = np.where(owner > 0, owner + first, 0)
+    area = np.bincount(nodes[owner > 0], minlength=size)
+    both = (owner[:-1] > 0) & (owner[1:] > 0)
     pairs, shared = np.unique(np.stack([nodes[:-1][both], nodes[1:][both]]), axis=1, return_counts=True)
     linked = pairs[:, shared >= overlap * np.minimum(*area[pairs])]
     graph = coo_array((np.ones(linked.shape[1]), tuple(linked)), shape=(size, size))
     _, component = connected_components(graph, directed=False)
-    objects = np.where(nodes > 0, component[nodes] + 1, 0).astype(np.int32)
-    return np.moveaxis(objects, 0, axis)
+    # No detection is node 0: the first of a slice has its number from 1.
+    numbers = component.astype(np.int32) + 1
+    numbers[0] = 0
+    return np.moveaxis(numbers[nodes], 0, axis)
 
 
 def agree(triples: list[Triple], counts: list[int]) -> np.ndarray:
@@ -124,11 +127,12 @@ def _shares(triple: Triple, group: Iterable[set[int]]) -> bool:
 
 
 def _plausible(lesions: np.ndarray, objects: np.ndarray, rules: Rules, voxel_mm3: float) -> np.ndarray:
-    """bool [n + 1] by lesion number: large enough, and seen in enough views."""
-    inside = lesions > 0
+    """bool [n + 1] by lesion number: large enough, and seen in enough views; of voxels [v] and their
+    objects [3, v].
+    """
     n = int(lesions.max(initial=0))
-    volume = np.bincount(lesions[inside], minlength=n + 1) * voxel_mm3
-    seen = np.stack([np.bincount(lesions[inside & (o > 0)], minlength=n + 1) > 0 for o in objects])
+    volume = np.bincount(lesions, minlength=n + 1) * voxel_mm3
+    seen = np.stack([np.bincount(lesions[each > 0], minlength=n + 1) > 0 for each in objects])
     return (volume >= rules.min_volume_mm3) & (seen.sum(0) >= rules.min_views)
 
 
@@ -151,9 +155,7 @@ def _spread(lesions: np.ndarray, tumour: np.ndarray, pieces: np.ndarray) -> np.n
 
 def _by_volume(lesions: np.ndarray) -> np.ndarray:
     """Renumbers from 1 by falling number of voxels; of equals the one that comes first in the array."""
-    numbers, first, counts = np.unique(lesions, return_index=True, return_counts=True)
-    found = numbers > 0
-    order = np.lexsort((first[found], -counts[found]))
-    table = np.zeros(int(numbers.max()) + 1, np.int32)
-    table[numbers[found][order]] = np.arange(1, found.sum() + 1)
+    numbers, first, counts = np.unique(lesions[lesions > 0], return_index=True, return_counts=True)
+    table = np.zeros(int(numbers.max(initial=0)) + 1, np.int32)
+    table[numbers[np.lexsort((first, -counts))]] = np.arange(1, len(numbers) + 1)
     return table[lesions]

@@ -42,12 +42,17 @@ def normalise(volume: tf.Tensor, inside: tf.Tensor) -> tf.Tensor:
     Returns:
         float32 [X, Y, Z, M], exactly 0 outside the foreground.
     """
-    scaled = []
-    for channel, mask in zip(tf.unstack(volume, axis=-1), tf.unstack(inside, axis=-1), strict=True):
-        center, scale = moments(tf.boolean_mask(channel, mask))
-        values = (channel - tf.cast(center, tf.float32)) / tf.cast(scale, tf.float32)
-        scaled.append(tf.where(mask, values, tf.zeros_like(values)))
-    return tf.stack(scaled, axis=-1)
+    centers: list[tf.Tensor] = []
+    scales: list[tf.Tensor] = []
+    for number in range(volume.shape[-1]):
+        # One after the other: what they need meanwhile is larger than the volume.
+        with tf.control_dependencies(scales[-1:]):
+            channel = tf.boolean_mask(volume[..., number], inside[..., number])
+        center, scale = moments(channel)
+        centers.append(center)
+        scales.append(scale)
+    center, scale = (tf.cast(tf.stack(each), tf.float32) for each in (centers, scales))
+    return tf.where(inside, (volume - center) / scale, 0.0)
 
 
 def _ends(array: tf.Tensor, axis: int) -> tuple[int, tf.Tensor]:

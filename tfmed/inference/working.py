@@ -8,21 +8,26 @@ import numpy as np
 
 from tfmed import geometry, intensity
 from tfmed.errors import TfmedError
+from tfmed.inference.boxes import HEAD_MARGIN, mask_box
 from tfmed.modality_guard import BRAIN_ML, contradictions
-from tfmed.study import Study, Volume
+from tfmed.study import LabelMap, Study, Volume
 
 # A grid whose spacing is this close to 1 mm is taken as it is: resampling would cost more than it gives.
 SPACING_TOLERANCE = 0.02
+# Voxels of background around a study's box, so that there is some even where the box cuts through the head.
+RIM = 1
 
 
 @dataclass(frozen=True)
 class WorkingVolume:
-    """A study as the study function takes it.
+    """A study as the study function takes it: the head and a margin around it.
 
-    volume: float32 [X, Y, Z, M], raw intensities in canonical orientation at 1 mm, one voxel of background
-        around; outside the head one constant a modality that occurs nowhere inside.
+    volume: float32 [X, Y, Z, M], raw intensities in canonical orientation at 1 mm; outside the head one
+        constant a modality that occurs nowhere inside.
     present: float32 [M]. modalities: names of those that are present.
-    affine: of the working grid, index to world mm.
+    affine: of the volume, index to world mm.
+    grid, corner: the study's whole box at 1 mm, and the volume's first voxel in it; the margin may lie
+        beyond the box.
     shape, own_affine: the study's own grid.
     warnings: what makes the study doubtful, a sentence each.
     """
@@ -31,25 +36,33 @@ class WorkingVolume:
     present: np.ndarray
     modalities: tuple[str, ...]
     affine: np.ndarray
+    grid: geometry.Shape
+    corner: tuple[int, int, int]
     shape: geometry.Shape
     own_affine: np.ndarray
     warnings: tuple[str, ...] = ()
 
     def restore(self, array: np.ndarray) -> np.ndarray:
-        """Labels [X, Y, Z] of the working grid on the study's own grid; nearest where spacings differ."""
+        """Labels [X, Y, Z] of the volume on the study's own grid; nearest where spacings differ."""
+        low = np.array(self.corner)
+        begin, end = np.maximum(low, 0), np.minimum(low + array.shape, self.grid)
+        whole = np.zeros(self.grid, array.dtype)
+        whole[_box(begin, end)] = array[_box(begin - low, end - low)]
         relative = np.linalg.inv(self.own_affine) @ self.affine
-        turned, affine = geometry.reorient(
-            array[1:-1, 1:-1, 1:-1], _moved(self.affine, 1), *geometry.orientation(relative)
-        )
+        turned, affine = geometry.reorient(whole, _moved(self.affine, -low), *geometry.orientation(relative))
         if geometry.same_grid(turned.shape, affine, self.shape, self.own_affine):
             return np.ascontiguousarray(turned)
         return geometry.resample(turned, affine, self.shape, self.own_affine, "nearest")
+
+    def take(self, labels: LabelMap) -> np.ndarray:
+        """Labels of a study's own grid on the volume [X, Y, Z]; nearest, and 0 outside that grid."""
+        return geometry.resample(labels.array, labels.affine, self.volume.shape[:3], self.affine, "nearest")
 
 
 def working_volume(
     study: Study, modalities: tuple[str, ...], use: Collection[str] | None = None
 ) -> WorkingVolume:
-    """Reorients, resamples to 1 mm where spacing is off by more than 2 %, masks, and stacks.
+    """Reorients, resamples to 1 mm where spacing is off by more than 2 %, masks, crops to the head, stacks.
 
     Args:
         study: with any subset of the modalities, at least one.
@@ -73,14 +86,50 @@ def working_volume(
     for doubt in doubts:
         warnings.warn(doubt, stacklevel=2)
     first = next(iter(channels.values()))
-    empty = np.zeros(first.shape, np.float32)
-    stacked = np.stack([channels[name].array if name in channels else empty for name in modalities], -1)
-    present = np.array([name in channels for name in modalities], np.float32)
-    return WorkingVolume(stacked, present, used, first.affine, study.shape, study.affine, tuple(doubts))
+    low = np.min([channel.low for channel in channels.values()], axis=0)
+    high = np.max([channel.low + channel.head.shape for channel in channels.values()], axis=0)
+    corner = np.maximum(low - HEAD_MARGIN, -RIM)
+    end = np.minimum(high + HEAD_MARGIN, np.array(first.grid) + RIM)
+    return WorkingVolume(
+        volume=_stacked([channels.get(name) for name in modalities], corner, end),
+        present=np.array([name in channels for name in modalities], np.float32),
+        modalities=used,
+        affine=_moved(first.affine, corner),
+        grid=first.grid,
+        corner=tuple(corner.tolist()),
+        shape=study.shape,
+        own_affine=study.affine,
+        warnings=tuple(doubts),
+    )
 
 
-def _channel(study: Study, name: str, doubts: list[str]) -> Volume:
-    """One modality on the working grid, padded, its outside set to a value below all others."""
+@dataclass(frozen=True)
+class _Channel:
+    """One modality at 1 mm, cut to its head.
+
+    head: float32 [x, y, z], `outside` where it has holes; below all values inside.
+    low: its first voxel [3] on `grid`, which is all of the study's box; affine: of the grid.
+    """
+
+    head: np.ndarray
+    outside: np.float32
+    low: np.ndarray
+    grid: geometry.Shape
+    affine: np.ndarray
+
+
+def _stacked(channels: list[_Channel | None], corner: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """float32 [X, Y, Z, M] from voxel `corner` [3] of the channels' grid to `end`; 0 where there is none."""
+    stacked = np.zeros((*(end - corner), len(channels)), np.float32)
+    for number, channel in enumerate(channels):
+        if channel is not None:
+            begin = channel.low - corner
+            stacked[..., number] = channel.outside
+            stacked[..., number][_box(begin, begin + channel.head.shape)] = channel.head
+    return stacked
+
+
+def _channel(study: Study, name: str, doubts: list[str]) -> _Channel:
     image = study.images[name].canonical()
     mask = study.mask.canonical().array if study.mask is not None else None
     inside = intensity.foreground(image.array, mask)
@@ -89,10 +138,12 @@ def _channel(study: Study, name: str, doubts: list[str]) -> Volume:
     if not _is_working_grid(image):
         values, inside, affine = _resampled(values, inside, affine)
     doubts += _check_foreground(study, name, inside, affine)
+    box = mask_box(inside)
+    grid, values, inside = inside.shape, values[box], inside[box]
     lowest = np.float32(values[inside].min())
     outside = lowest - abs(lowest) - np.float32(1)
-    padded = np.pad(np.where(inside, values, outside), 1, constant_values=outside)
-    return Volume(padded, _moved(affine, -1))
+    low = np.array([side.start for side in box])
+    return _Channel(np.where(inside, values, outside), outside, low, grid, affine)
 
 
 def _is_working_grid(image: Volume) -> bool:
@@ -129,8 +180,12 @@ def _check_foreground(study: Study, name: str, inside: np.ndarray, affine: np.nd
     ]
 
 
-def _moved(affine: np.ndarray, voxels: int) -> np.ndarray:
-    """The affine of a grid that begins so many voxels later along every axis."""
+def _moved(affine: np.ndarray, voxels: np.ndarray) -> np.ndarray:
+    """The affine of a grid that begins so many voxels [3] later along every axis."""
     result = affine.copy()
-    result[:3, 3] += voxels * affine[:3, :3].sum(1)
+    result[:3, 3] += affine[:3, :3] @ voxels
     return result
+
+
+def _box(begin: np.ndarray, end: np.ndarray) -> tuple[slice, ...]:
+    return tuple(slice(low, high) for low, high in zip(begin.tolist(), end.tolist(), strict=True))
