@@ -61,6 +61,8 @@ def main() -> None:
     """Entry point: bad input ends with one sentence and exit status 2, never with a traceback."""
     # TensorFlow's remarks on missing GPUs are no news to the user of a command.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Faster wherever there is AVX2; TensorFlow itself turns it on for AVX-512 only.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     sys.meta_path.insert(0, QuietTensorFlow())
     try:
         cli(prog_name="tfmed")

@@ -41,8 +41,13 @@ def find_lesions(labels: np.ndarray, owner: np.ndarray, rules: Rules, voxel_mm3:
     objects = np.stack(
         [link_slices(owner[v], axis, rules.link_overlap)[tumour] for v, axis in enumerate((2, 1, 0))]
     )
-    triples, inverse, counts = np.unique(objects.T, axis=0, return_inverse=True, return_counts=True)
-    groups = agree([(a, b, c) for a, b, c in triples.tolist()], counts.tolist())[inverse.ravel()]
+    # One number for each triple: rows of an array sort far more slowly.
+    sizes = tuple(int(each.max(initial=0)) + 1 for each in objects)
+    codes, inverse, counts = np.unique(
+        np.ravel_multi_index(tuple(objects), sizes), return_inverse=True, return_counts=True
+    )
+    triples = zip(*(each.tolist() for each in np.unravel_index(codes, sizes)), strict=True)
+    groups = agree(list(triples), counts.tolist())[inverse]
     groups[~_plausible(groups, objects, rules, voxel_mm3)[groups]] = 0
     lesions = np.zeros(labels.shape, np.int32)
     lesions[tumour] = groups
@@ -70,10 +75,12 @@ def link_slices(owner: np.ndarray, axis: int, overlap: float) -> np.ndarray:
     nodes = np.where(owner > 0, owner + first, 0)
     area = np.bincount(nodes[owner > 0], minlength=size)
     both = (owner[:-1] > 0) & (owner[1:] > 0)
-    pairs, shared = np.unique(np.stack([nodes[:-1][both], nodes[1:][both]]), axis=1, return_counts=True)
-    linked = pairs[:, shared >= overlap * np.minimum(*area[pairs])]
-    graph = coo_array((np.ones(linked.shape[1]), tuple(linked)), shape=(size, size))
-    _, component = connected_components(graph, directed=False)
+    pairs = nodes[:-1][both], nodes[1:][both]
+    shared = coo_array((np.ones(len(pairs[0])), pairs), shape=(size, size))
+    shared.sum_duplicates()
+    shared.data *= shared.data >= overlap * np.minimum(area[shared.row], area[shared.col])
+    shared.eliminate_zeros()
+    _, component = connected_components(shared, directed=False)
     # No detection is node 0: the first of a slice has its number from 1.
     numbers = component.astype(np.int32) + 1
     numbers[0] = 0

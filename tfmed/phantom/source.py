@@ -10,7 +10,7 @@ import numpy as np
 
 from tfmed.errors import TfmedError
 from tfmed.phantom import contrast as contrasts
-from tfmed.phantom import kinds, moments
+from tfmed.phantom import kinds, moments, variation
 from tfmed.phantom import scanner as scanners
 from tfmed.phantom.channels import CHANNELS, DEPTH
 from tfmed.phantom.latent import Latent, label_maker
@@ -129,6 +129,9 @@ class LatentSource:
         thick = scanner.thickness_mm[:, axis]
         if (thick > 1).any():
             self._blend_neighbours(values, planes, index, axis, thick, contrast)
+        if not self.plain:
+            drawn = variation.draw(len(self.modalities), rng, about.kind == "glioma")
+            variation.apply(values, channels, contrast, drawn, rng)
         images = scanners.scan(values, amplitude, contrast, scanner, coordinates, rng)
         center, scale = moments.of(self._sample(case), contrast, scanner, rng)
         shape = (len(images), 1, 1, 1)
