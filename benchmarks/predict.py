@@ -75,13 +75,15 @@ def write_arrays(study: Path, path: Path) -> None:
 
 
 def tfmed_candidate(study: Path, cores: int) -> Callable[[], Any]:
+    # As the command does; TensorFlow reads it when it is imported.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     import tensorflow as tf
 
     import tfmed
     from tfmed.inference import open_study
 
     tf.config.threading.set_intra_op_parallelism_threads(cores)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(cores)
     model, opened = tfmed.zoo.get(MODEL), open_study(study)
     return lambda: tfmed.predict(model, opened)
 

@@ -15,6 +15,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from tfmed import garbage
+
 
 class QuietTensorFlow(importlib.abc.MetaPathFinder):
     """Finds ``tensorflow`` as always, but has it loaded with standard error set aside."""
@@ -40,7 +42,7 @@ class _Aside(importlib.abc.Loader):
         return self.loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
-        with _standard_error_aside():
+        with _standard_error_aside(), garbage.kept():
             self.loader.exec_module(module)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tfmed import garbage
 from tfmed.errors import TfmedError
 from tfmed.zoo import weights as weights_files
 from tfmed.zoo.cards import validate
@@ -51,9 +52,10 @@ def get(
         path = weights_files.obtain(card["weights"][tag], entry.folder)
     elif path is not None and not path.is_file():
         raise TfmedError(f"No weights file {path}.")
-    model = entry.load_builder()(copy.deepcopy(dict(card)), variant, fed, **overrides)
-    if path is not None:
-        _load(model, path, f"variant {variant!r} of {name}")
+    with garbage.kept():
+        model = entry.load_builder()(copy.deepcopy(dict(card)), variant, fed, **overrides)
+        if path is not None:
+            _load(model, path, f"variant {variant!r} of {name}")
     return model
 
 

@@ -36,7 +36,7 @@ def choose(model: Any, studies: Iterable[Study]) -> dict[str, float]:
     curves: dict[str, list[np.ndarray]] = {}
     for study in studies:
         working = working_volume(study, tuple(model.modalities))
-        fused = predictor.predict(working.volume, working.present)["probability"].numpy()
+        fused = predictor(working.volume, working.present)["probability"]
         for name, truth in true_regions(study, predictor.rules).items():
             if truth.any():
                 channel = fused[..., predictor.rules.names.index(name)]

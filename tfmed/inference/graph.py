@@ -1,15 +1,21 @@
 """The way from a raw volume to fused labels as one TensorFlow function, called in-process and exported."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
+from tfmed import garbage
 from tfmed.inference import normalisation
 from tfmed.inference.boxes import HEAD_MARGIN
 from tfmed.inference.rules import Paint, Rules
 
 # Slices of a view lie along this axis of [X, Y, Z]; the other two keep their order as rows and columns.
 VIEW_AXES = {"axial": 2, "coronal": 1, "sagittal": 0}
+# Batches at once: one computes where the other waits for an operation that uses a single thread.
+ABREAST = 2
 
 
 class StudyPredictor(tf.Module):
@@ -23,7 +29,7 @@ class StudyPredictor(tf.Module):
         self,
         model: Any,
         rules: Rules | None = None,
-        batch: int = 8,
+        batch: int = 4,
         probability: bool = False,
         flips: bool = False,
     ) -> None:
@@ -49,6 +55,11 @@ class StudyPredictor(tf.Module):
         self.predict = tf.function(self._predict, input_signature=signature, autograph=False)
         # A function of its own, so that the network is in the graph once and not once a view.
         self._view = tf.function(self._slices, input_signature=signature, autograph=False)
+
+    def __call__(self, volume: np.ndarray, present: np.ndarray) -> dict[str, np.ndarray]:
+        """What `predict` gives, as arrays, by the shortest way in this process."""
+        with _without_grappler(), garbage.kept():
+            return {name: value.numpy() for name, value in self.predict(volume, present).items()}
 
     def _predict(self, volume: tf.Tensor, present: tf.Tensor) -> dict[str, tf.Tensor]:
         """A study's labels.
@@ -124,7 +135,7 @@ class StudyPredictor(tf.Module):
             return i + 1, tuple(array.write(i, each) for array, each in zip(arrays, found, strict=True))
 
         _, arrays = tf.while_loop(
-            lambda i, _: i < batches, step, (tf.constant(0), arrays), parallel_iterations=1
+            lambda i, _: i < batches, step, (tf.constant(0), arrays), parallel_iterations=ABREAST
         )
         return tuple(array.concat() for array in arrays)
 
@@ -179,6 +190,18 @@ class StudyPredictor(tf.Module):
                 for axis, score in zip(VIEW_AXES.values(), scores, strict=True)
             ]
         )
+
+
+@contextmanager
+def _without_grappler() -> Iterator[None]:
+    """Grappler rewrites the graph at its first call, which takes seconds, and makes it no faster."""
+    name = "disable_meta_optimizer"
+    before = tf.config.optimizer.get_experimental_options().get(name, False)
+    tf.config.optimizer.set_experimental_options({name: True})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({name: before})
 
 
 def _bytes(fraction: tf.Tensor) -> tf.Tensor:

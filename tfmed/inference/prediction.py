@@ -48,8 +48,8 @@ def predict(
     """
     opened = open_study(study, mask, resample)
     working = working_volume(opened, tuple(model.modalities), _chosen(opened, model, modalities))
-    outputs = study_predictor(model, flips).predict(working.volume, working.present)
-    return finish(opened, working, {name: value.numpy() for name, value in outputs.items()}, model.card)
+    outputs = study_predictor(model, flips)(working.volume, working.present)
+    return finish(opened, working, outputs, model.card)
 
 
 def study_predictor(model: Any, flips: bool = False) -> Any:
