@@ -76,6 +76,21 @@ def test_a_map_can_make_large_lesions_sure_and_small_ones_unsure(
     assert [lesion.volume_ml for lesion in tfmed.predict(model, study).lesions] == [large.volume_ml]
 
 
+def test_a_large_lesion_stays_however_unsure_it_is(
+    model: ThresholdModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = make_study()
+    large, small = tfmed.predict(model, study).lesions
+    never = {"slope": 0.0, "size": 0.0, "offset": -9.0}
+    monkeypatch.setitem(model.card["fusion"], "confidence", never)
+    monkeypatch.setitem(model.card["fusion"], "min_confidence", 0.5)
+    assert not tfmed.predict(model, study).lesions
+    monkeypatch.setitem(model.card["fusion"], "sure_volume_ml", large.volume_ml)
+    assert [lesion.volume_ml for lesion in tfmed.predict(model, study).lesions] == [large.volume_ml]
+    monkeypatch.setitem(model.card["fusion"], "sure_volume_ml", small.volume_ml)
+    assert len(tfmed.predict(model, study).lesions) == 2
+
+
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.permutations(range(3)), st.tuples(*[st.sampled_from([1, -1])] * 3))
 def test_any_orientation_gives_the_same_lesions_and_labels_in_its_own(

@@ -96,13 +96,15 @@ def _describe(
 
 
 def without_unsure(evidence: Evidence, rules: Rules) -> np.ndarray:
-    """`evidence.lesions` without those of less than `rules.min_confidence`, numbered from 1 again."""
+    """`evidence.lesions` less the small ones below `rules.min_confidence`, numbered from 1 again."""
     if rules.min_confidence <= 0:
         return evidence.lesions
+    voxel_ml = geometry.voxel_volume_mm3(evidence.affine) / 1000
     kept = [False]
     for number in range(1, int(evidence.lesions.max(initial=0)) + 1):
         index = np.argwhere(evidence.lesions == number)
-        kept.append(_confidence(index, evidence, rules) >= rules.min_confidence)
+        large = len(index) * voxel_ml >= rules.sure_volume_ml
+        kept.append(large or _confidence(index, evidence, rules) >= rules.min_confidence)
     return np.where(kept, np.cumsum(kept), 0).astype(evidence.lesions.dtype)[evidence.lesions]
 
 

@@ -1,5 +1,6 @@
 """What a card says of its classes and of how three views become one label map."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,7 +39,8 @@ class Rules:
     min_views: a lesion that the last stage found in fewer views is taken out
     min_region_mm3: {region name: in a lesion, less of the region becomes what is painted around it; voxels
         count by their certainty}
-    min_confidence: a lesion of less confidence is taken out
+    min_confidence: a lesion of less confidence is taken out,
+    sure_volume_ml: unless it is this large: what fools a model is small, and scores fall in unfamiliar scans
     link_overlap: instances of neighbouring slices are one lesion if they share this part of the smaller one
     confidence: from the mean score and the volume of a lesion to the chance that it is real; None leaves the
         score
@@ -53,6 +55,7 @@ class Rules:
     min_views: int = 2
     min_region_mm3: dict[str, float] = field(default_factory=dict)
     min_confidence: float = 0.0
+    sure_volume_ml: float = math.inf
     link_overlap: float = 0.5
     confidence: ConfidenceMap | None = None
     linked: bool = True
