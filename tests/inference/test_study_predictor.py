@@ -56,6 +56,16 @@ def test_every_view_says_which_detection_owns_a_voxel(predictor: StudyPredictor)
         np.testing.assert_array_equal(found, wanted)
 
 
+def test_a_call_gives_arrays_of_the_same_and_leaves_tensorflow_as_it_was(predictor: StudyPredictor) -> None:
+    volume, _ = head()
+    before = tf.config.optimizer.get_experimental_options()
+    found = predictor(volume, PRESENT)
+    assert tf.config.optimizer.get_experimental_options() == before | {"disable_meta_optimizer": False}
+    for name, expected in predictor.predict(volume, PRESENT).items():
+        assert isinstance(found[name], np.ndarray)
+        np.testing.assert_array_equal(found[name], expected)
+
+
 class LeftHalf(ThresholdModel):
     """Sees nothing in the second half of a slice's rows, and half of a row in the middle."""
 
