@@ -89,18 +89,23 @@ def _thick(box: tuple[slice, ...], shape: tuple[int, ...]) -> tuple[slice, ...]:
     return tuple(longer)
 
 
+def _healthy(channels: np.ndarray) -> np.ndarray:
+    """The share of each voxel that is no lesion, float32."""
+    return 1 - channels[LESION:].sum(0, dtype=np.float32) / 255
+
+
 def _drift(values: np.ndarray, channels: np.ndarray, variation: Variation, rng: np.random.Generator) -> None:
-    """Healthy tissue and cortex drift; a lesion's parts have a drift of their own."""
+    """Healthy tissue and grey matter drift; a lesion's parts have a drift of their own."""
     shape = values.shape[1:]
     if not (variation.tissue.any() or variation.grey.any()):
         return
-    healthy = 1 - channels[LESION:].sum(0, dtype=np.float32) / 255
-    cortex = healthy * table({GREY: 1.0})[channels[0]]
+    healthy = _healthy(channels)
+    grey_matter = healthy * table({GREY: 1.0})[channels[0]]
     for image, tissue, grey in zip(values, variation.tissue, variation.grey, strict=True):
         if tissue:
             image *= 1 + np.float32(tissue) * healthy * grain(shape, STEPS_MM[-1], rng, 1)[0]
         if grey:
-            image *= 1 + np.float32(grey) * cortex * grain(shape, STEPS_MM[-1], rng, 1)[0]
+            image *= 1 + np.float32(grey) * grey_matter * grain(shape, STEPS_MM[-1], rng, 1)[0]
     np.maximum(values, 0, out=values)
 
 
@@ -115,7 +120,7 @@ def _flow(
     fluid = table({FLUID: 1.0})
     share = channels[2].astype(np.float32) / 255
     amount = fluid[channels[0]] * share + fluid[channels[1]] * (1 - share)
-    amount *= 1 - channels[LESION:].sum(0, dtype=np.float32) / 255
+    amount *= _healthy(channels)
     amount *= np.clip(grain(amount.shape, STEPS_MM[1], rng, 1)[0] - variation.flow_from, 0, 1)
     row = contrast.values[flair]
     values[flair] += amount * (variation.flow * row[Tissue.CORTEX] - row[Tissue.CSF])
