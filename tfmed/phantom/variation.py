@@ -70,7 +70,7 @@ def apply(
     _drift(values, channels, variation, rng)
     if FLAIR in contrast.modalities and variation.flow:
         _flow(values, channels, contrast, variation, rng)
-    box = extent(channels[LESION:].any(0))
+    box = extent(np.asarray(channels[LESION:].any(0)))
     if box is None:
         return
     within = (slice(None), *_thick(box, values.shape[1:]))
