@@ -14,8 +14,10 @@ def results_file(name: str) -> Path:
 
 
 def hardware() -> str:
-    """The processor's name and the number of cores, as part of a file's name."""
-    cpuinfo = Path("/proc/cpuinfo")
-    model = re.search(r"model name\s*:\s*(.+)", cpuinfo.read_text()) if cpuinfo.exists() else None
-    words = (model[1] if model else platform.machine()).lower()
+    """The processor's name, ``avx512`` if it has that, and the number of cores, as part of a file's name."""
+    cpuinfo = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    model = re.search(r"model name\s*:\s*(.+)", cpuinfo)
+    # Hosts hide which model it is; what a core can do makes more difference than its name.
+    wide = " avx512" if " avx512f " in cpuinfo else ""
+    words = (model[1] if model else platform.machine()).lower() + wide
     return f"{re.sub(r'[^a-z0-9]+', '_', words).strip('_')}_{os.cpu_count()}_cores"
