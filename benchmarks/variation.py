@@ -2,7 +2,7 @@
 
     tfmed phantom VAL/a --latent --kind glioma -n 18 --seed 810000 --anatomy PERSON_15 --anatomy PERSON_16 ...
     tfmed phantom VAL/b --latent --kind healthy -n 6 --seed 811000 --anatomy PERSON_15 --anatomy PERSON_16 ...
-    python benchmarks/variation.py VAL [--model brats_instance_seg] [--weights default] [--slices 40]
+    python benchmarks/variation.py VAL [--model brats_instance_seg] [--weights default] [--slices 20]
 
 Of every latent glioma under VAL the same slices are shown to the network with each effect at a fixed, strong
 amplitude and with none; of every healthy head, too. Dice of whole tumour, core and enhancing core (a volume's
@@ -44,19 +44,24 @@ def main() -> None:
     )
     parser.add_argument("latents", type=Path)
     parser.add_argument("--model", default="brats_instance_seg")
-    parser.add_argument("--weights", default="default")
-    parser.add_argument("--slices", type=int, default=40, help="of every volume")
+    parser.add_argument(
+        "--weights", action="append", help="a name of the card's or a file; several beside each other"
+    )
+    parser.add_argument("--slices", type=int, default=20, help="of every volume")
     options = parser.parse_args()
     from tfmed import zoo
 
-    model = zoo.get(options.model, weights=options.weights)
     source = LatentSource(*sorted(options.latents.rglob("*.h5")))
     rows: list[dict[str, str]] = []
-    for given, channels in GIVEN.items():
-        counts = {
-            name: counted(model, source, effect, channels, options.slices) for name, effect in EFFECTS.items()
-        }
-        rows += lines(options.model, given, source, counts, options.slices)
+    for weights in options.weights or ["default"]:
+        model = zoo.get(options.model, weights=weights)
+        about = {"model": options.model, "weights": Path(weights).name}
+        for given, channels in GIVEN.items():
+            counts = {
+                name: counted(model, source, effect, channels, options.slices)
+                for name, effect in EFFECTS.items()
+            }
+            rows += lines(about | {"modalities": given}, source, counts, options.slices)
     small_networks.write(rows, results_file("variation"))
 
 
@@ -105,21 +110,20 @@ def label_values(model: Any) -> list[list[int]]:
 
 
 def lines(
-    name: str, given: str, source: LatentSource, counts: dict[str, np.ndarray], slices: int
+    about: dict[str, str], source: LatentSource, counts: dict[str, np.ndarray], slices: int
 ) -> list[dict[str, str]]:
     sick = np.array([len(case.lesion_slices[0]) > 0 for case in source.cases])
     rows = []
     dice = {effect: dices(of[sick]) for effect, of in counts.items()}
     for effect, values in dice.items():
-        about = {"model": name, "modalities": given, "effect": effect}
+        of_effect = about | {"effect": effect}
         false_pixels = counts[effect][~sick, 1, 0].sum() / max(slices * (~sick).sum(), 1)
-        for row in small_networks.summarise(about | {"what": "dice"}, values[None], REGIONS):
+        for row in small_networks.summarise(of_effect | {"what": "dice"}, values[None], REGIONS):
             whole = row["region"] == "whole"
             rows.append(row | {"false_pixels_healthy": f"{false_pixels:.1f}" if whole else ""})
         if effect != "none":
-            loss = small_networks.summarise(
-                about | {"what": "change"}, (values - dice["none"])[None], REGIONS
-            )
+            change = (values - dice["none"])[None]
+            loss = small_networks.summarise(of_effect | {"what": "change"}, change, REGIONS)
             rows += [row | {"false_pixels_healthy": ""} for row in loss]
     return rows
 
