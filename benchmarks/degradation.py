@@ -66,8 +66,8 @@ def curved(power: float) -> Effect:
 
 
 def displaced(image: np.ndarray, name: str, rng: np.random.Generator) -> np.ndarray:
-    """T1c 2 mm off, to the side and to the front."""
-    return np.roll(image, (2, 2), (0, 1)) if name == "t1c" else image
+    """T1c 1 mm off, to the side and to the front."""
+    return np.roll(image, (1, 1), (0, 1)) if name == "t1c" else image
 
 
 EFFECTS: dict[str, Effect] = {
@@ -78,7 +78,7 @@ EFFECTS: dict[str, Effect] = {
     "bias of 50 %": shaded,
     "display curve .6": curved(0.6),
     "display curve 1.6": curved(1.6),
-    "T1c 2 mm off": displaced,
+    "T1c 1 mm off": displaced,
 }
 
 
