@@ -49,7 +49,7 @@ def noisy(image: np.ndarray, name: str, rng: np.random.Generator) -> np.ndarray:
 
 
 def shaded(image: np.ndarray, name: str, rng: np.random.Generator) -> np.ndarray:
-    """A bias field from a half to one and a half along a random direction."""
+    """A bias field along a random direction, from a half in one corner to one and a half in the other."""
     direction = rng.normal(size=3)
     direction /= np.abs(direction).sum()
     ramps = np.meshgrid(*(np.linspace(-1, 1, n) for n in image.shape), indexing="ij", sparse=True)
@@ -66,7 +66,7 @@ def curved(power: float) -> Effect:
 
 
 def displaced(image: np.ndarray, name: str, rng: np.random.Generator) -> np.ndarray:
-    """T1c 1 mm off, to the side and to the front."""
+    """T1c a voxel off along the first two axes."""
     return np.roll(image, (1, 1), (0, 1)) if name == "t1c" else image
 
 
