@@ -1,6 +1,7 @@
 """Slices of latent volumes."""
 
 import pickle
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from tfmed import intensity
 from tfmed.errors import TfmedError
 from tfmed.phantom import contrast, moments, scanner
 from tfmed.phantom.latent import Latent
-from tfmed.phantom.source import LatentSource
+from tfmed.phantom.source import TRAINING_BIAS, LatentSource
 
 
 def test_a_slice_has_the_box_of_its_view_and_the_labels_of_the_volume(
@@ -68,7 +69,8 @@ def test_its_moments_are_those_of_the_whole_volume_as_the_pipeline_would_take_th
     errors = []
     for seed in range(6):
         rng = np.random.default_rng(seed)
-        chosen, imperfect = contrast.draw(source.modalities, rng), scanner.draw(4, rng)
+        chosen = contrast.draw(source.modalities, rng)
+        imperfect = scanner.draw(4, rng, TRAINING_BIAS)
         coordinates = [np.linspace(-1, 1, n, dtype=np.float32) for n in channels.shape[1:]]
         kept = scanner.brain(channels[3], imperfect, coordinates, rng)
         values, amplitude = contrast.clean(channels, chosen)
@@ -78,6 +80,29 @@ def test_its_moments_are_those_of_the_whole_volume_as_the_pipeline_would_take_th
             true_center, true_scale = intensity.moments(image, kept)
             errors.append((abs(center[m] - true_center) / true_scale, abs(scale[m] / true_scale - 1)))
     assert np.mean(errors, 0).max() < 0.12
+
+
+def test_a_bias_limit_scales_the_fields_and_nothing_else() -> None:
+    usual, stronger = (
+        scanner.draw(4, np.random.default_rng(3), limit) for limit in (scanner.BIAS, 2 * scanner.BIAS)
+    )
+    assert usual.bias.any()
+    np.testing.assert_allclose(stronger.bias, 2 * usual.bias, rtol=1e-6)
+    for field in fields(scanner.Scanner):
+        if field.name != "bias":
+            np.testing.assert_array_equal(getattr(stronger, field.name), getattr(usual, field.name))
+
+
+def test_slices_for_training_have_stronger_bias_fields_than_whole_phantoms(
+    source: LatentSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+    scan = scanner.scan
+    monkeypatch.setattr(scanner, "scan", lambda *given: drawn.append(given[3]) or scan(*given))
+    for seed in range(40):
+        source.slice(0, 0, 20, np.random.default_rng(seed))
+    usual = [scanner.draw(4, np.random.default_rng(seed)).bias.std() for seed in range(200)]
+    assert 1.4 < np.mean([each.bias.std() for each in drawn]) / np.mean(usual) < 2.6
 
 
 def test_lesion_slices_are_those_with_lesion(source: LatentSource, latents: list[Latent]) -> None:

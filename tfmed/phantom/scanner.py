@@ -35,11 +35,18 @@ class Scanner:
     view_limits: np.ndarray
 
 
-def draw(n: int, rng: np.random.Generator) -> Scanner:
-    """Imperfections of ``n`` modalities, from none to beyond the plausible."""
+# How strong a bias field may be: see ``draw``.
+BIAS = 0.25
+
+
+def draw(n: int, rng: np.random.Generator, bias_limit: float = BIAS) -> Scanner:
+    """Imperfections of ``n`` modalities, from none to beyond the plausible.
+
+    A bias field's coefficient of degree d has the sd ``u * .5**d``, u drawn from 0 to ``bias_limit``.
+    """
     powers = np.indices((4, 4, 4)).sum(0)
     bias = rng.normal(0, 1, (n, 4, 4, 4)) * np.where((powers > 0) & (powers < 4), 0.5**powers, 0)
-    bias *= rng.uniform(0, 0.25, (n, 1, 1, 1)) * (rng.random() < 0.8)
+    bias *= rng.uniform(0, bias_limit, (n, 1, 1, 1)) * (rng.random() < 0.8)
     thickness = np.ones((n, 3))
     if rng.random() < 0.6:
         axes = np.where(rng.random(n) < 0.7, 2, rng.integers(0, 3, n))

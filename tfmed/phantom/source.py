@@ -17,6 +17,8 @@ from tfmed.phantom.latent import Latent, label_maker
 
 VIEWS = ("axial", "coronal", "sagittal")
 FORMAT = "tfmed-latent-1"
+# Scanners' bias fields reach further than those of whole phantoms, which tests are drawn from.
+TRAINING_BIAS = 2 * scanners.BIAS
 
 
 def save(latent: Latent, path: Path, patient: str) -> None:
@@ -119,7 +121,7 @@ class LatentSource:
             scanner = scanners.perfect(len(self.modalities))
         else:
             contrast = contrasts.draw(self.modalities, rng, self.random_share, lesion)
-            scanner = scanners.draw(len(self.modalities), rng)
+            scanner = scanners.draw(len(self.modalities), rng, TRAINING_BIAS)
         planes = self._planes(case, view)
         channels = np.expand_dims(planes[index], axis + 1)
         coordinates = [np.linspace(-1, 1, n, dtype=np.float32) for n in about.shape]
