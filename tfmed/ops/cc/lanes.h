@@ -59,11 +59,34 @@ using Sums = typename Vector<typename Wide<T>::Sum>::Sums;
 template <typename T>
 constexpr int kLanes = Vector<typename Wide<T>::Sum>::kLanes;
 
+// A register's worth of bfloat16 widened, those of even places apart from those of odd ones: a shift and a mask,
+// where to widen them in their order takes a shuffle for every register of float32, and so does the way back.
+struct EvenAndOdd {
+  Vector<float>::Sums even, odd;
+
+  TFMED_INLINE EvenAndOdd operator*(const EvenAndOdd& other) const { return {even * other.even, odd * other.odd}; }
+  TFMED_INLINE EvenAndOdd operator*(float factor) const { return {even * factor, odd * factor}; }
+  TFMED_INLINE void operator+=(const EvenAndOdd& other) {
+    even += other.even;
+    odd += other.odd;
+  }
+};
+
+// What a loop adds up at once: a register of parts, or two.
 template <typename T>
-using Parts = typename Vector<typename Wide<T>::Part>::Sums;
+struct PartsOf {
+  using Type = typename Vector<typename Wide<T>::Part>::Sums;
+};
+template <>
+struct PartsOf<BFloat16> {
+  using Type = EvenAndOdd;
+};
 
 template <typename T>
-constexpr int kPartLanes = Vector<typename Wide<T>::Part>::kLanes;
+using Parts = typename PartsOf<T>::Type;
+
+template <typename T>
+constexpr int kPartLanes = sizeof(Parts<T>) / sizeof(typename Wide<T>::Part);
 
 template <typename V, typename T>
 TFMED_INLINE V LoadBits(const T* from) {
@@ -144,6 +167,8 @@ TFMED_INLINE Sums<Half> SquareRoot(Sums<Half> value) {
   return value;
 }
 
+TFMED_INLINE EvenAndOdd SquareRoot(EvenAndOdd value) { return {SquareRoot(value.even), SquareRoot(value.odd)}; }
+
 // Whether elements of type T are added up in parts that are narrower than their sums: float32 in float32.
 template <typename T>
 constexpr bool kNarrowParts = sizeof(typename Wide<T>::Part) < sizeof(typename Wide<T>::Sum);
@@ -157,6 +182,12 @@ TFMED_INLINE Parts<T> LoadParts(const T* from) {
   }
 }
 
+TFMED_INLINE EvenAndOdd LoadParts(const BFloat16* from) {
+  using V = Vector<float>;
+  const V::Words pairs = LoadBits<V::Words>(from);
+  return {Cast<V::Sums>(pairs << 16), Cast<V::Sums>(pairs & 0xffff0000u)};
+}
+
 template <typename T>
 TFMED_INLINE void StoreParts(Parts<T> value, T* to) {
   if constexpr (kNarrowParts<T>) {
@@ -164,6 +195,11 @@ TFMED_INLINE void StoreParts(Parts<T> value, T* to) {
   } else {
     Store(value, to);
   }
+}
+
+TFMED_INLINE void StoreParts(EvenAndOdd value, BFloat16* to) {
+  using Words = Vector<float>::Words;
+  StoreBits(NarrowBFloat16<Words>(value.even) | NarrowBFloat16<Words>(value.odd) << 16, to);
 }
 
 // sums_i (+)= part_i.
@@ -176,7 +212,7 @@ TFMED_INLINE void Fold(Parts<T> part, typename Wide<T>::Sum* sums) {
     if constexpr (kNarrowParts<T>) {
       value = Load(held + i);
     } else {
-      value = part;
+      value = LoadBits<Sums<T>>(held + i);
     }
     StoreBits(kFirst ? value : LoadBits<Sums<T>>(sums + i) + value, sums + i);
   }

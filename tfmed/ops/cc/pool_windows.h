@@ -98,7 +98,7 @@ TFMED_INLINE void StoreNorms(const Parts<T> (&sums)[n], const Words (&seen)[n], 
 // All channels of one output from few inputs; all sums in registers.
 template <typename T>
 __attribute__((noinline)) void NormFew(const Box& box, int64_t run, Sum<T> scale, const T* x, T* y) {
-  OverVectors<kPartGroup, kPartLanes<T>>(run, [&](int64_t c, int64_t, auto vectors) {
+  OverVectors<kPartGroup<T>, kPartLanes<T>>(run, [&](int64_t c, int64_t, auto vectors) {
     Parts<T> sums[decltype(vectors)::kCount];
     Words seen[decltype(vectors)::kCount];
     AddSquares(box, x + c, 0, sums, seen);
@@ -116,7 +116,7 @@ struct NormMany {
   template <bool kFirst>
   __attribute__((noinline)) void Add(const Box& piece, int64_t run, const T* x) const {
     const int64_t ahead = piece.depth * piece.height * piece.width * piece.width_step;
-    OverVectors<kPartGroup, kPartLanes<T>>(run, [&](int64_t c, int64_t slot, auto vectors) {
+    OverVectors<kPartGroup<T>, kPartLanes<T>>(run, [&](int64_t c, int64_t slot, auto vectors) {
       Parts<T> part[decltype(vectors)::kCount];
       Words bits[decltype(vectors)::kCount];
       AddSquares(piece, x + c, ahead, part, bits);
@@ -130,7 +130,7 @@ struct NormMany {
   }
 
   void Store(const Box& box, int64_t run, Sum<T> scale, const T* x, T* y) const {
-    OverVectors<kPartGroup, kPartLanes<T>>(run, [&](int64_t c, int64_t slot, auto vectors) {
+    OverVectors<kPartGroup<T>, kPartLanes<T>>(run, [&](int64_t c, int64_t slot, auto vectors) {
       Parts<T> totals[decltype(vectors)::kCount];
       Words bits[decltype(vectors)::kCount] = {};
       for (int v = 0; v < decltype(vectors)::kCount; ++v, slot += kPartLanes<T>) {

@@ -53,8 +53,9 @@ struct Region {
 template <typename T>
 constexpr int kGroup = 32 / kLanes<T> < 8 ? 32 / kLanes<T> : 8;
 
-// The same for parts, beside which the bits of what was seen are kept.
-constexpr int kPartGroup = 4;
+// The same for parts, four registers of them, beside which the bits of what was seen are kept.
+template <typename T>
+constexpr int kPartGroup = 4 * kRegisterBytes / sizeof(Parts<T>);
 
 template <int n>
 struct Vectors {
