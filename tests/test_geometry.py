@@ -22,8 +22,10 @@ def world_of(array: np.ndarray, affine: np.ndarray) -> dict[int, np.ndarray]:
 def test_orientation_is_that_of_nibabel(affine: np.ndarray) -> None:
     from nibabel.orientations import aff2axcodes
 
-    nearest = np.abs(affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0))
-    if np.sort(nearest, axis=0)[-1].min() > 0.8:
+    cosines = np.abs(affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0))
+    # Two axes that shear has brought close to one world axis are shared out differently: nibabel first makes
+    # the affine orthogonal.
+    if cosines.max(0).min() > 0.8 and len(set(cosines.argmax(0))) == 3:
         assert geometry.axis_codes(affine) == "".join(aff2axcodes(affine))
 
 
