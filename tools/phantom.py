@@ -51,6 +51,7 @@ Examples:
 )
 @click.option("--grade", type=click.Choice(["HGG", "LGG"]), help="Grade of all gliomas; drawn by default.")
 @click.option("--cavity", is_flag=True, help="Gliomas after resection.")
+@click.option("--solid", is_flag=True, help="Gliomas that enhance throughout, with little or no oedema.")
 @click.option(
     "--lesions",
     metavar="MASKS",

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from tfmed.errors import TfmedError
 from tfmed.phantom import glioma, kinds, surroundings
 from tfmed.phantom.anatomy import analytic
 from tfmed.phantom.kinds.glioma import brats2015
@@ -136,6 +137,21 @@ def test_after_a_resection_there_is_a_cavity_instead_of_necrosis() -> None:
     np.testing.assert_array_equal(untouched.labels("brats2024") > 0, untouched.labels() > 0)
     fluid = latent.channels[LESION][cavity]
     assert fluid.mean() > 160
+
+
+def test_a_solid_glioma_enhances_and_has_little_oedema() -> None:
+    grid = BRATS.coarse(3.0)
+    for seed in range(6):
+        labels = build("glioma", seed, "analytic", grid, kinds.Options(solid=True)).labels()
+        parts = np.bincount(labels.ravel(), minlength=5)
+        assert parts[4] > 0.6 * (parts[1] + parts[3] + parts[4])
+        assert not parts[1]
+        assert parts[2] < 2 * (parts[3] + parts[4])
+
+
+def test_a_glioma_is_not_both_solid_and_resected() -> None:
+    with pytest.raises(TfmedError, match="solid or has a cavity"):
+        kinds.checked("glioma", solid=True, cavity=True)
 
 
 def test_grown_volumes_stay_in_the_clinical_range(latents: list[Latent]) -> None:

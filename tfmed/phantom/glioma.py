@@ -44,6 +44,19 @@ class Plan:
             push_mm=0.1 * self.push_mm,
         )
 
+    def solid(self, rng: np.random.Generator) -> "Plan":
+        """One smaller piece that enhances nearly throughout: no necrosis, oedema scarce or absent."""
+        core_ml = max(0.7, self.core_ml * rng.uniform(0.15, 1))
+        return replace(
+            self,
+            core_ml=core_ml,
+            oedema_ml=core_ml * rng.uniform(0.05, 1) if rng.random() < 0.5 else 0.0,
+            foci=1,
+            necrotic=False,
+            rim_completeness=rng.normal(2, 0.5),
+            one_sided=0.0,
+        )
+
 
 def draw(rng: np.random.Generator, grade: str | None = None) -> Plan:
     """A plan: "HGG" in three of four cases where no grade is given; volumes 1 to 250 ml.

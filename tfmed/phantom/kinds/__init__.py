@@ -37,6 +37,8 @@ def checked(kind: str, **given: object) -> Options:
         raise TfmedError(f"A phantom of kind {kind} has no {foreign[0]}; it takes {theirs}.")
     if options.grade not in (None, "HGG", "LGG"):
         raise TfmedError(f"A glioma has a grade. Received: grade={options.grade!r}. Known: HGG, LGG.")
+    if options.cavity and options.solid:
+        raise TfmedError("A glioma is solid or has a cavity. Received: cavity=True, solid=True.")
     if options.cdr not in (None, *alzheimer.GRADES):
         ratings = ", ".join(f"{rating:g}" for rating in alzheimer.GRADES)
         raise TfmedError(f"No such rating. Received: cdr={options.cdr!r}. Known: {ratings}.")

@@ -28,6 +28,9 @@ class Glioma(Pathology):
         if self.options.cavity:
             self.plan = self.plan.resected(rng)
             self.facts["cavity"] = True
+        if self.options.solid:
+            self.plan = self.plan.solid(rng)
+            self.facts["solid"] = True
         self.growth = glioma.grow(self.plan, ground.codes, ground.depth, ground.grid, rng)
         self.diagnosis = self.facts["grade"] = self.plan.grade
         return self.growth.push
@@ -118,6 +121,6 @@ KIND = Kind(
     Glioma,
     {"brats2015": brats2015, "brats2018": brats2018, "brats2023": brats2023, "brats2024": brats2024},
     modalities=("flair", "t1", "t1c", "t2"),
-    options=frozenset({"grade", "cavity", "skull"}),
+    options=frozenset({"grade", "cavity", "solid", "skull"}),
     parts=PARTS,
 )
