@@ -10,7 +10,8 @@ import tensorflow as tf
 from tests.inference.threshold_model import CARD, ThresholdModel
 from tfmed import intensity
 from tfmed.inference import normalisation
-from tfmed.inference.graph import StudyPredictor, bounding_box
+from tfmed.inference.boxes import HEAD_MARGIN
+from tfmed.inference.graph import SLICE_MARGIN, StudyPredictor, bounding_box
 from tfmed.inference.rules import Rules
 
 PRESENT = np.ones(4, np.float32)
@@ -91,6 +92,33 @@ def test_probability_is_the_mean_of_the_views(predictor: StudyPredictor) -> None
     probability = predictor.predict(volume, PRESENT)["probability"].numpy()
     assert probability.shape == (*truth.shape, 5)
     np.testing.assert_array_equal(probability[..., 0], 255 * (truth > 0))
+
+
+def test_the_model_sees_no_more_of_a_batch_of_slices_than_the_head_and_a_margin() -> None:
+    class Everywhere(ThresholdModel):
+        def decode(self, outputs: dict, height: tf.Tensor, width: tf.Tensor) -> dict:
+            decoded = super().decode(outputs, height, width)
+            return decoded | {"regions": tf.ones_like(decoded["regions"])}
+
+    volume, _ = head()
+    rules = replace(Rules.from_card(CARD), view_weights=(1, 0, 0))
+    seen = StudyPredictor(Everywhere(), rules, batch=4, probability=True).predict(volume, PRESENT)
+    seen = seen["probability"].numpy()[..., 0] > 0
+    inside = (volume != -3.0).any(-1)
+    low, high = (end.numpy() for end in bounding_box(inside, HEAD_MARGIN))
+    sizes = set()
+    for start in range(low[2], high[2], 4):
+        batch = slice(start, min(start + 4, high[2]))
+        x, y, _ = np.nonzero(inside[:, :, batch])
+        box = tuple(
+            slice(max(n.min() - SLICE_MARGIN, low[a]), min(n.max() + 1 + SLICE_MARGIN, high[a]))
+            for a, n in enumerate((x, y))
+        )
+        expected = np.zeros_like(seen[:, :, batch])
+        expected[box] = True
+        np.testing.assert_array_equal(seen[:, :, batch], expected)
+        sizes.add(int(expected[..., 0].sum()))
+    assert len(sizes) > 3
 
 
 def test_certainty_is_how_far_a_label_lies_above_its_threshold() -> None:

@@ -14,6 +14,8 @@ from tfmed.inference.rules import Paint, Rules
 
 # Slices of a view lie along this axis of [X, Y, Z]; the other two keep their order as rows and columns.
 VIEW_AXES = {"axial": 2, "coronal": 1, "sagittal": 0}
+# Empty pixels that the model sees around the head in a batch of slices.
+SLICE_MARGIN = 4
 # Batches at once: one computes where the other waits for an operation that uses a single thread.
 ABREAST = 2
 
@@ -140,7 +142,13 @@ class StudyPredictor(tf.Module):
         return tuple(array.concat() for array in arrays)
 
     def _batch(self, image: tf.Tensor, present: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """What `_slices` gives, of as many slices as go through the model at once."""
+        """What `_slices` gives, of as many slices as go through the model at once.
+
+        The model sees no more of them than holds the head: towards the ends of a view that is little.
+        """
+        low, high = bounding_box(tf.reduce_any(image != 0, -1), SLICE_MARGIN)
+        around = tf.stack([low, tf.shape(image)[:3] - high], axis=1)[1:]
+        image = image[:, low[1] : high[1], low[2] : high[2]]
         _, height, width, _ = tf.unstack(tf.shape(image))
         given = tf.repeat(present[tf.newaxis], tf.shape(image)[0], axis=0)
         outputs = self.model({"image": image, "present": given}, training=False)
@@ -149,7 +157,12 @@ class StudyPredictor(tf.Module):
         if self.flips:
             mirrored = self.model({"image": image[:, ::-1], "present": given}, training=False)
             regions = (regions + self.model.decode(mirrored, height, width)["regions"][:, ::-1]) / 2
-        return tf.cast(regions, tf.float16), tf.cast(decoded["owner"], tf.uint8), outputs["scores"]
+        placed = tf.concat([[[0, 0]], around], 0)
+        return (
+            tf.pad(tf.cast(regions, tf.float16), tf.concat([placed, [[0, 0]]], 0)),
+            tf.pad(tf.cast(decoded["owner"], tf.uint8), placed),
+            outputs["scores"],
+        )
 
     def _labels(self, probability: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Label values uint8 [x, y, z] of region probabilities [x, y, z, K], nested by the painting rules,
