@@ -70,6 +70,57 @@ def displaced(image: np.ndarray, name: str, rng: np.random.Generator) -> np.ndar
     return np.roll(image, (1, 1), (0, 1)) if name == "t1c" else image
 
 
+def sharpened(image: np.ndarray, name: str, rng: np.random.Generator) -> np.ndarray:
+    """Edges enhanced within slices, as consoles do it: once more what a blur of 1 mm takes away."""
+    return 2 * image - ndimage.gaussian_filter(image, (1, 1, 0))
+
+
+def ringing(image: np.ndarray, name: str, rng: np.random.Generator) -> np.ndarray:
+    """A matrix of 55 % of the voxels along the first two axes, filled up with zeros in k-space."""
+    spectrum = np.fft.fftshift(np.fft.rfft2(image, axes=(1, 0)), axes=1)
+    rows, columns = (int(0.275 * n) for n in image.shape[:2])
+    middle = image.shape[1] // 2
+    spectrum[rows:] = 0
+    spectrum[:, : middle - columns] = spectrum[:, middle + columns :] = 0
+    return np.fft.irfft2(np.fft.ifftshift(spectrum, axes=1), image.shape[1::-1], axes=(1, 0))
+
+
+def moved(image: np.ndarray, name: str, rng: np.random.Generator) -> np.ndarray:
+    """The head nods by 3 mm and back while a third of k-space's lines, at random, are read."""
+    lines = np.fft.fft(image, axis=1)
+    other = np.fft.fft(np.roll(image, 3, 1), axis=1)
+    frequencies = np.abs(np.fft.fftfreq(image.shape[1]))
+    taken = (rng.random(image.shape[1]) < 0.33) & (frequencies > 0.02)
+    return np.abs(np.fft.ifft(np.where(taken[None, :, None], other, lines), axis=1))
+
+
+def denoised(image: np.ndarray, name: str, rng: np.random.Generator) -> np.ndarray:
+    """A median over 3x3x3 voxels."""
+    return ndimage.median_filter(image, 3)
+
+
+def grainy(image: np.ndarray, name: str, rng: np.random.Generator) -> np.ndarray:
+    """Noise of 6 % of the mean of the head, as grains of 2 mm: what resampling leaves of noise."""
+    grain = ndimage.gaussian_filter(rng.normal(size=image.shape), 1)
+    return image + 0.06 * image[image > 0].mean() * grain / grain.std()
+
+
+def clipped(image: np.ndarray, name: str, rng: np.random.Generator) -> np.ndarray:
+    """The brightest fiftieth of the head cut to one value, in 64 steps."""
+    top = np.percentile(image[image > 0], 98)
+    return np.round(np.clip(image / top, 0, 1) * 64)
+
+
+def filtered(image: np.ndarray, name: str, rng: np.random.Generator) -> np.ndarray:
+    """Half the image, half what random filters of 3x3x3 make of it: textures of no scanner."""
+    kernel = rng.normal(size=(3, 3, 3))
+    kernel /= np.abs(kernel).sum()
+    other = ndimage.convolve(image, kernel)
+    inside = image > 0
+    other = (other - other[inside].mean()) / other[inside].std() * np.sign(kernel.sum())
+    return image + 0.5 * image[inside].std() * other
+
+
 EFFECTS: dict[str, Effect] = {
     "none": lambda image, name, rng: image,
     "slices of 5 mm": thick,
@@ -79,6 +130,13 @@ EFFECTS: dict[str, Effect] = {
     "display curve .6": curved(0.6),
     "display curve 1.6": curved(1.6),
     "T1c 1 mm off": displaced,
+    "edges enhanced": sharpened,
+    "ringing": ringing,
+    "motion": moved,
+    "median filter": denoised,
+    "grains of 2 mm": grainy,
+    "clipped": clipped,
+    "random filters": filtered,
 }
 
 

@@ -26,8 +26,9 @@ def same_work() -> Any:
     from tfmed.pipeline import Augmentation
 
     return Augmentation(
-        probability=1, scale=1, shift_px=0, elastic_px=0, gain=1, offset=0, bias=0, blur_px=0, complete=1
-    )
+        probability=1, scale=1, shift_px=0, elastic_px=0, gain=1, offset=0, bias=0, blur_px=0, motion=0,
+        grain_px=0, ceiling=(99, 99), complete=1,
+    )  # fmt: skip
 
 
 def own_slices(folder: Path) -> Work:

@@ -106,6 +106,7 @@ def test_constant_elastic_controls_are_a_shift() -> None:
     ("tone", "effect"),
     [
         (Tone(gain=1.5), lambda x: 1.5 * x),
+        (Tone(gain=1.5, ceiling=1.2), lambda x: np.minimum(1.5 * x, 1.2)),
         (Tone(offset=-0.2), lambda x: x - 0.2),
         (Tone(gamma=1.3), lambda x: 4 / 1.3 * ((1 + x / 4) ** 1.3 - 1)),
         (Tone(bias=np.full((5, 5), 0.1)), lambda x: 4 * ((1 + x / 4) * np.exp(0.1) - 1)),
@@ -121,7 +122,15 @@ def test_an_intensity_effect_follows_its_formula_and_leaves_the_background_at_ze
 
 
 @pytest.mark.parametrize(
-    "tone", [Tone(offset=1.0), Tone(noise=1.0), Tone(blur_px=1.0), Tone(bias=np.ones((5, 5)), gamma=1.4)]
+    "tone",
+    [
+        Tone(offset=1.0),
+        Tone(noise=1.0, grain_px=1.0),
+        Tone(blur_px=1.0),
+        Tone(blur_px=1.0, sharpen=0.7),
+        Tone(motion=0.5, motion_px=(0, 3)),
+        Tone(bias=np.ones((5, 5)), gamma=1.4),
+    ],
 )
 def test_where_one_modality_ends_inside_the_brain_it_stays_zero(tone: Tone) -> None:
     image, labels = blob(SIZE)
@@ -149,6 +158,35 @@ def test_blur_keeps_the_mean_and_lowers_the_variance_of_white_noise() -> None:
     assert middle.mean() == pytest.approx(2, abs=0.05)
     # The sum of squares of a sampled Gaussian kernel in the plane: 1 / (4 pi sigma^2).
     assert middle.var() == pytest.approx(1 / (4 * np.pi), rel=0.15)
+
+
+def test_edges_are_enhanced_by_what_a_blur_takes_away() -> None:
+    image, labels = blob(SIZE)
+    blurred, edged = (
+        apply(image, labels, plain(tone=Tone(blur_px=1.0, sharpen=amount)), SIZE)[0] for amount in (-1.0, 0.7)
+    )
+    np.testing.assert_allclose(edged - image, 0.7 * (image - blurred), atol=1e-5)
+    assert np.abs(edged - image).max() > 0.1
+
+
+def test_motion_mixes_the_brain_with_itself_displaced() -> None:
+    rng = np.random.default_rng(0)
+    image = np.zeros((60, 60, 3), np.float32)
+    image[10:50, 10:50] = rng.uniform(1, 2, (40, 40, 3))
+    tone = Tone(motion=0.25, motion_px=(0, 4))
+    found, _ = apply(image, np.zeros((60, 60), np.uint8), plain(tone=tone), (60, 60))
+    mixed = 0.75 * image[10:50, 14:50] + 0.25 * image[10:50, 10:46]
+    np.testing.assert_allclose(found[10:50, 14:50], mixed, atol=1e-5)
+    np.testing.assert_array_equal(found[10:50, 10:14], image[10:50, 10:14])
+
+
+def test_noise_with_a_grain_keeps_its_deviation_and_is_smooth() -> None:
+    image, labels = np.ones((80, 80, 3), np.float32), np.zeros((80, 80), np.uint8)
+    found, _ = apply(image, labels, plain(tone=Tone(noise=0.5, grain_px=1.0)), (80, 80))
+    noise = found[10:-10, 10:-10, 0] - 1
+    assert noise.std() == pytest.approx(0.5, rel=0.1)
+    # Neighbours in white noise smoothed by a Gaussian of deviation s: exp(-1 / (4 s^2)).
+    assert np.corrcoef(noise[:, 1:].ravel(), noise[:, :-1].ravel())[0, 1] == pytest.approx(0.78, abs=0.05)
 
 
 def test_a_modality_that_is_not_present_is_zero_and_the_others_are_not() -> None:
@@ -179,7 +217,8 @@ def test_labels_stay_on_the_structure_that_they_name() -> None:
     y, x = np.mgrid[:80, :80]
     labels = ((y - 40) ** 2 + (x - 30) ** 2 < 150).astype(np.uint8)
     image = np.stack([1 + 4.0 * labels] * 3, -1).astype(np.float32)
-    spatial = replace(STRONG, gain=1, offset=0, gamma=1, bias=0, noise=0, blur_px=0, complete=1)
+    spatial = replace(STRONG, gain=1, offset=0, gamma=1, bias=0, noise=0, blur_px=0, motion=0, complete=1)
+    spatial = replace(spatial, ceiling=(9, 9))
     for seed in range(20):
         parameters = draw(spatial, ALL, (80, 80), np.random.default_rng(seed))
         found, found_labels = apply(image, labels, parameters, (80, 80))

@@ -4,6 +4,7 @@
 ``Parameters``.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,8 +44,17 @@ class Augmentation:
     """Logarithm of the bias field: control values ~ N(0, U(0, b))."""
     noise: float = 0.25
     """Deviation of Gaussian noise ~ U(0, n)."""
+    grain_px: float = 1.2
+    """Half of the noise is smooth, as resampling leaves it: deviation of the Gaussian kernel ~ U(0, g)."""
     blur_px: float = 1.2
     """Deviation of the Gaussian kernel ~ U(0, b)."""
+    sharpen: float = 1.5
+    """A third of the blurs are edges enhanced instead: U(0, s) times what the blur takes away is added."""
+    motion: float = 0.3
+    """Share ~ U(0, m), in half as many slices, of an exposure up to ``motion_px`` off along an axis."""
+    motion_px: int = 5
+    ceiling: tuple[float, float] = (2.0, 6.0)
+    """What is brighter is cut to ~ U(a, b), as some preprocess their scans."""
     complete: float = 0.5
     """Probability that every modality stays."""
     subset: tuple[int, ...] = ()
@@ -97,17 +107,25 @@ def _draw_warp(augmentation: Augmentation, size: tuple[int, int], rng: np.random
 
 
 def _draw_tone(augmentation: Augmentation, rng: np.random.Generator) -> Tone:
-    happens = [chance < augmentation.probability for chance in rng.random(6).tolist()]
-    blur, bias, noise = rng.random(3).tolist()
+    happens = [chance < augmentation.probability for chance in rng.random(8).tolist()]
+    blur, bias, noise, grain, edges, motion, ceiling = rng.random(7).tolist()
+    turned, smooth, moves = (rng.random(3) < (1 / 3, 1 / 2, 1 / 2)).tolist()
     gamma, gain, offset = rng.uniform(-1, 1, 3).tolist()
+    away = int(rng.integers(1, augmentation.motion_px + 1)) * int(rng.choice((-1, 1)))
     field = None
     if happens[1] and augmentation.bias:
         field = augmentation.bias * bias * rng.standard_normal((BIAS_CONTROLS, BIAS_CONTROLS))
+    low, high = augmentation.ceiling
     return Tone(
+        motion=happens[6] * moves * augmentation.motion * motion,
+        motion_px=(away, 0) if rng.random() < 0.5 else (0, away),
         blur_px=happens[0] * augmentation.blur_px * blur,
+        sharpen=augmentation.sharpen * edges if turned else -1.0,
         bias=field,
         gamma=augmentation.gamma ** (happens[2] * gamma),
         gain=augmentation.gain ** (happens[3] * gain),
         offset=happens[4] * augmentation.offset * offset,
         noise=happens[5] * augmentation.noise * noise,
+        grain_px=smooth * augmentation.grain_px * grain,
+        ceiling=low + (high - low) * ceiling if happens[7] else math.inf,
     )

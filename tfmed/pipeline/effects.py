@@ -4,6 +4,7 @@ All that moves pixels is composed into one resampling; all that changes intensit
 and leaves the background at exactly 0.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,14 +30,24 @@ class Warp:
 
 @dataclass(frozen=True, eq=False)
 class Tone:
-    """What happens to one modality: blur, bias, gamma, gain, offset and noise, in this order."""
+    """What happens to one modality: motion, blur, bias, gamma, gain, offset, noise, ceiling, in this order.
 
+    ``motion``: the share of an exposure that is ``motion_px`` (rows, columns) off. Of what a blur of
+    ``blur_px`` takes away ``sharpen`` times as much is added: -1 is the blur itself, more than 0 enhances
+    edges. ``grain_px``: deviation of a Gaussian kernel that noise is smoothed by.
+    """
+
+    motion: float = 0.0
+    motion_px: tuple[int, int] = (0, 0)
     blur_px: float = 0.0
+    sharpen: float = -1.0
     bias: np.ndarray | None = None
     gamma: float = 1.0
     gain: float = 1.0
     offset: float = 0.0
     noise: float = 0.0
+    grain_px: float = 0.0
+    ceiling: float = math.inf
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,8 +136,10 @@ def _tone(
 ) -> None:
     """Change the intensities [n] of one modality, those where ``brain`` of the window is true, in place."""
     gain, offset = tone.gain, tone.offset
+    if tone.motion:
+        _move(values, brain, tone.motion, tone.motion_px)
     if tone.blur_px:
-        values[:] = _blurred(values, brain, tone.blur_px)
+        values += np.float32(tone.sharpen) * (values - _blurred(values, brain, tone.blur_px))
     if tone.bias is not None or tone.gamma != 1:
         bias = None if tone.bias is None else smooth_field(tone.bias, size, window)[brain]
         _raise(values, bias, tone.gamma)
@@ -137,16 +150,31 @@ def _tone(
     values += np.float32(offset)
     if tone.noise:
         noise = white_noise(values.size, chance)
+        if tone.grain_px:
+            noise = _blurred(noise, brain, tone.grain_px)
+            noise /= max(float(noise.std()), 1e-6) if noise.size else 1
         noise *= np.float32(tone.noise)
         values += noise
+    np.minimum(values, np.float32(tone.ceiling), out=values)
+
+
+def _move(values: np.ndarray, brain: np.ndarray, share: float, shift: tuple[int, int]) -> None:
+    """Mixes in place what lies ``shift`` pixels away, as far as that is brain."""
+    other, there = (np.roll(plane, shift, (0, 1))[brain] for plane in (_plane(values, brain), brain))
+    values += np.float32(share) * there * (other - values)
 
 
 def _blurred(values: np.ndarray, brain: np.ndarray, blur_px: float) -> np.ndarray:
     from scipy import ndimage
 
+    return ndimage.gaussian_filter(_plane(values, brain), blur_px, truncate=3, mode="constant")[brain]
+
+
+def _plane(values: np.ndarray, brain: np.ndarray) -> np.ndarray:
+    """Values [n] at their places, 0 elsewhere: float32 of the shape of ``brain``."""
     plane = np.zeros(brain.shape, np.float32)
     plane[brain] = values
-    return ndimage.gaussian_filter(plane, blur_px, truncate=3, mode="constant")[brain]
+    return plane
 
 
 def _raise(values: np.ndarray, bias: np.ndarray | None, gamma: float) -> None:
