@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import hypothesis
 import numpy as np
@@ -218,6 +219,32 @@ def test_channels_of_any_magnitude_are_right_side_by_side(window: int) -> None:
     np.testing.assert_allclose(y, pool.norm(x.astype(np.float32)), rtol=1e-6)
     assert np.isnan(y[..., 20]).any()
     assert np.isinf(y[..., 26]).any()
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_gradients_of_any_magnitude_are_right_side_by_side(stride: int) -> None:
+    """Ratios dy / y beyond float32 on either side, of gradients that are not."""
+    pool = Pool((2, 6, 6, 64), (3, 3), (stride, stride), "SAME", "sum")
+    exponents = np.arange(64) % 37 - 18
+    x = (np.random.default_rng(0).normal(size=pool.shape) * 10.0**exponents).astype(np.float32)
+    x[..., 3::7] = 0
+    dy = (upstream(pool) * 10.0 ** (-np.sign(exponents) * 26)).astype(np.float32)
+    dy[0, 0, 0, 20] = np.nan
+    _, dx = run(pool, x, dy)
+    expected, terms = pool.gradient(x, dy)
+    np.testing.assert_array_equal(np.isnan(dx), np.isnan(expected))
+    assert np.all((np.abs(dx - expected) <= 1e-6 * terms)[~np.isnan(expected)])
+
+
+@pytest.mark.parametrize(("dtype", "channels"), [("float32", 64), ("bfloat16", 128), ("float64", 40)])
+def test_gradients_larger_than_the_caches_are_those_of_their_halves(dtype: str, channels: int) -> None:
+    pool = Pool((2, 300, 250, channels), (3, 2), (2, 2), "SAME", "sum")
+    numbers = np.random.default_rng(0).normal(size=pool.shape).astype(np.float32)
+    x, dy = tf.cast(numbers, dtype), tf.cast(upstream(pool), dtype)
+    assert x.numpy().nbytes > 32 << 20
+    _, whole = run(pool, x, dy)
+    halves = [run(replace(pool, shape=(1, *pool.shape[1:])), x[i : i + 1], dy[i : i + 1])[1] for i in (0, 1)]
+    np.testing.assert_array_equal(whole, np.concatenate(halves))
 
 
 @pytest.mark.parametrize("shape", [(0, 4, 4, 3), (2, 4, 4, 0)])

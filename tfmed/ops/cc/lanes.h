@@ -7,7 +7,7 @@
 
 #include "numeric.h"
 
-#ifdef __AVX2__
+#ifdef __SSE2__
 #include <immintrin.h>
 #endif
 
@@ -144,14 +144,41 @@ TFMED_INLINE void StoreBits(V value, T* to) {
   __builtin_memcpy(to, &value, sizeof(value));
 }
 
-TFMED_INLINE void Store(Sums<double> value, double* to) { StoreBits(value, to); }
-TFMED_INLINE void Store(Sums<float> value, float* to) {
-  StoreBits(__builtin_convertvector(value, Vector<double>::Floats), to);
+// Sums as they are stored.
+TFMED_INLINE Sums<double> Pack(Sums<double> value, double*) { return value; }
+TFMED_INLINE Vector<double>::Floats Pack(Sums<float> value, float*) {
+  return __builtin_convertvector(value, Vector<double>::Floats);
 }
-TFMED_INLINE void Store(Sums<Half> value, Half* to) { StoreBits(NarrowHalves(value), to); }
-TFMED_INLINE void Store(Sums<BFloat16> value, BFloat16* to) {
+TFMED_INLINE Vector<float>::Shorts Pack(Sums<Half> value, Half*) { return NarrowHalves(value); }
+TFMED_INLINE Vector<float>::Shorts Pack(Sums<BFloat16> value, BFloat16*) {
   using V = Vector<float>;
-  StoreBits(__builtin_convertvector(NarrowBFloat16<V::Words>(value), V::Shorts), to);
+  return __builtin_convertvector(NarrowBFloat16<V::Words>(value), V::Shorts);
+}
+
+template <typename V, typename T>
+TFMED_INLINE void Store(V value, T* to) {
+  StoreBits(Pack(value, to), to);
+}
+
+// Past the caches, to a place aligned to the size of the value; EndStreams makes it seen by other threads.
+template <typename V, typename T>
+TFMED_INLINE void StreamBits(V value, T* to) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(V) == 64) return _mm512_stream_ps(reinterpret_cast<float*>(to), Cast<__m512>(value));
+#endif
+#if defined(__AVX2__)
+  if constexpr (sizeof(V) == 32) return _mm256_stream_ps(reinterpret_cast<float*>(to), Cast<__m256>(value));
+#endif
+#if defined(__SSE2__)
+  if constexpr (sizeof(V) == 16) return _mm_stream_ps(reinterpret_cast<float*>(to), Cast<__m128>(value));
+#endif
+  StoreBits(value, to);
+}
+
+TFMED_INLINE void EndStreams() {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
 }
 
 TFMED_INLINE double SquareRoot(double value) { return __builtin_sqrt(value); }
@@ -243,6 +270,10 @@ TFMED_INLINE bool AllTrue(Words lanes) {
   for (int i = 1; i < kLanes<Half>; ++i) all &= lanes[i];
   return all != 0;
 #endif
+}
+
+TFMED_INLINE Vector<float>::Sums Absolute(Vector<float>::Sums value) {
+  return Cast<Vector<float>::Sums>(Cast<Words>(value) & 0x7fffffffu);
 }
 
 // The lanes where a float32 sum of squares can be trusted: no square can have overflowed, nor lost digits that
