@@ -43,7 +43,7 @@ struct InFloats {
 constexpr int64_t kFewRatios = 8;
 
 bool FitFloats(const Geometry& g, const Unit& unit) {
-  const auto cover = [](const Axis& axis) { return (axis.window + axis.stride - 1) / axis.stride; };
+  const auto cover = [](const Axis& a) { return Min(a.out, (a.window + a.stride - 1) / a.stride); };
   return unit.run % kPartLanes<float> == 0 && cover(g.depth) * cover(g.height) * cover(g.width) <= kFewRatios;
 }
 
