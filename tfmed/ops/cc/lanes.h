@@ -175,6 +175,11 @@ TFMED_INLINE void StreamBits(V value, T* to) {
   StoreBits(value, to);
 }
 
+template <bool kStream, typename V, typename T>
+TFMED_INLINE void PutBits(V value, T* to) {
+  kStream ? StreamBits(value, to) : StoreBits(value, to);
+}
+
 TFMED_INLINE void EndStreams() {
 #if defined(__SSE2__)
   _mm_sfence();
@@ -215,18 +220,19 @@ TFMED_INLINE EvenAndOdd LoadParts(const BFloat16* from) {
   return {Cast<V::Sums>(pairs << 16), Cast<V::Sums>(pairs & 0xffff0000u)};
 }
 
-template <typename T>
-TFMED_INLINE void StoreParts(Parts<T> value, T* to) {
-  if constexpr (kNarrowParts<T>) {
-    StoreBits(value, to);
-  } else {
-    Store(value, to);
-  }
+TFMED_INLINE Vector<float>::Words Pack(EvenAndOdd value, BFloat16*) {
+  using Words = Vector<float>::Words;
+  return NarrowBFloat16<Words>(value.even) | NarrowBFloat16<Words>(value.odd) << 16;
 }
 
-TFMED_INLINE void StoreParts(EvenAndOdd value, BFloat16* to) {
-  using Words = Vector<float>::Words;
-  StoreBits(NarrowBFloat16<Words>(value.even) | NarrowBFloat16<Words>(value.odd) << 16, to);
+// Parts as they are stored.
+template <typename T>
+TFMED_INLINE auto PackParts(Parts<T> value, T* to) {
+  if constexpr (kNarrowParts<T>) {
+    return value;
+  } else {
+    return Pack(value, to);
+  }
 }
 
 // sums_i (+)= part_i.

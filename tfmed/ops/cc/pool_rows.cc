@@ -15,16 +15,18 @@ namespace {
 
 template <bool kSquare, typename T>
 void Pool(const Geometry& g, const Operands<T>& all, int64_t begin, int64_t end, void* scratch) {
+  const bool stream = FitStreams(g, all.y, 1);
   for (int64_t index = begin; index < end; ++index) {
     const Unit unit = Locate(g, index, g.depth.out, g.height.out);
     const Region region = {g.depth.Begin(unit.depth), g.depth.End(unit.depth), g.height.Begin(unit.height),
                            g.height.End(unit.height), 0, g.width.in};
     if (unit.run >= kLanes<T>) {
-      PoolWindows<kSquare>(g, unit, region, all, scratch);
+      PoolWindows<kSquare>(g, unit, region, all, stream, scratch);
     } else {
       PoolColumns<kSquare>(g, unit, region, all, static_cast<Sum<T>*>(scratch));
     }
   }
+  EndStreams();
 }
 
 template <typename T>

@@ -81,7 +81,7 @@ TFMED_INLINE void AddSquares(const Box& box, const T* x, int64_t ahead, Parts<T>
 }
 
 // The norms of a window from sums in parts where these can be trusted, else from its inputs once more.
-template <typename T, int n>
+template <bool kStream, typename T, int n>
 TFMED_INLINE void StoreNorms(const Parts<T> (&sums)[n], const Words (&seen)[n], const Box& box, Sum<T> scale,
                              const T* x, T* y) {
   if constexpr (kNarrowParts<T>) {
@@ -92,17 +92,17 @@ TFMED_INLINE void StoreNorms(const Parts<T> (&sums)[n], const Words (&seen)[n], 
     }
   }
   const typename Wide<T>::Part factor = static_cast<typename Wide<T>::Part>(scale);
-  for (int v = 0; v < n; ++v) StoreParts(SquareRoot(sums[v] * factor), y + v * kPartLanes<T>);
+  for (int v = 0; v < n; ++v, y += kPartLanes<T>) PutBits<kStream>(PackParts(SquareRoot(sums[v] * factor), y), y);
 }
 
-// All channels of one output from few inputs; all sums in registers.
-template <typename T>
+// All channels of one output from few inputs; all sums in registers. kStream: outputs go past the caches.
+template <bool kStream, typename T>
 __attribute__((noinline)) void NormFew(const Box& box, int64_t run, Sum<T> scale, const T* x, T* y) {
   OverVectors<kPartGroup<T>, kPartLanes<T>>(run, [&](int64_t c, int64_t, auto vectors) {
     Parts<T> sums[decltype(vectors)::kCount];
     Words seen[decltype(vectors)::kCount];
     AddSquares(box, x + c, 0, sums, seen);
-    StoreNorms(sums, seen, box, scale, x + c, y + c);
+    StoreNorms<kStream>(sums, seen, box, scale, x + c, y + c);
   });
 }
 
@@ -137,7 +137,7 @@ struct NormMany {
         totals[v] = Unfold<T>(sums + slot);
         if constexpr (kNarrowParts<T>) bits[v] = LoadBits<Words>(seen + slot);
       }
-      StoreNorms(totals, bits, box, scale, x + c, y + c);
+      StoreNorms<false>(totals, bits, box, scale, x + c, y + c);
     });
   }
 
@@ -168,7 +168,9 @@ struct NormMany {
 
 // One row of outputs, window by window: for rows of channels.
 template <bool kSquare, typename T>
-void PoolWindows(const Geometry& g, const Unit& unit, const Region& r, const Operands<T>& all, void* scratch) {
+void PoolWindows(const Geometry& g, const Unit& unit, const Region& r, const Operands<T>& all, bool stream,
+                 void* scratch) {
+  const auto norm_few = stream ? NormFew<true, T> : NormFew<false, T>;
   Box box;
   box.depth = r.depth_end - r.depth_begin;
   box.height = r.height_end - r.height_begin;
@@ -187,7 +189,7 @@ void PoolWindows(const Geometry& g, const Unit& unit, const Region& r, const Ope
     if (!kSquare || unit.run < kPartLanes<T>) {
       PoolWindow<kSquare>(box, unit.run, scale, Operands<T>{all.a + in, all.b + in, all.norm + out, all.y + out});
     } else if (r.Rows() * box.width <= kPart) {
-      NormFew(box, unit.run, scale, all.a + in, all.y + out);
+      norm_few(box, unit.run, scale, all.a + in, all.y + out);
     } else {
       Sum<T>* const sums = static_cast<Sum<T>*>(scratch);
       uint32_t* const seen = reinterpret_cast<uint32_t*>(sums + unit.run + kPartLanes<T>);

@@ -49,6 +49,21 @@ struct Region {
   TFMED_INLINE int64_t Rows() const { return (depth_end - depth_begin) * (height_end - height_begin); }
 };
 
+// Of what passes a core, more than twice its caches. What the system says of them is no help: behind a hypervisor
+// sysconf has named ten times as much as there was.
+constexpr int64_t kFarBytes = int64_t{64} << 20;
+
+// Whether most of an output `to` would have left the caches by the end, and every place of it holds whole, aligned
+// registers of channels. A kernel reads and writes `times` elements for each of its two shapes'.
+template <typename T>
+bool FitStreams(const Geometry& g, const T* to, int64_t times) {
+  const int64_t inputs = g.depth.in * g.height.in * g.width.in;
+  const int64_t outputs = g.depth.out * g.height.out * g.width.out;
+  const int64_t place = g.channels * sizeof(T);
+  return times * g.batch * (inputs + outputs) * place > kFarBytes && place % kRegisterBytes == 0 &&
+         reinterpret_cast<uintptr_t>(to) % kRegisterBytes == 0;
+}
+
 // Vectors that a loop keeps in registers at once; the rest of the registers hold what is loaded.
 template <typename T>
 constexpr int kGroup = 32 / kLanes<T> < 8 ? 32 / kLanes<T> : 8;

@@ -20,9 +20,7 @@ struct InSums {
   static constexpr bool kChecked = false;
 
   static TFMED_INLINE Lanes Read(const T* from) { return Load(from); }
-  static TFMED_INLINE void Write(Lanes value, T* to) {
-    kStream ? StreamBits(Pack(value, to), to) : Store(value, to);
-  }
+  static TFMED_INLINE void Write(Lanes value, T* to) { PutBits<kStream>(Pack(value, to), to); }
 };
 
 // Or float32 in float32, which takes half the instructions: for whole registers, and few windows over an input.
@@ -36,7 +34,7 @@ struct InFloats {
   static constexpr bool kChecked = true;
 
   static TFMED_INLINE Lanes Read(const float* from) { return LoadBits<Lanes>(from); }
-  static TFMED_INLINE void Write(Lanes value, float* to) { kStream ? StreamBits(value, to) : StoreBits(value, to); }
+  static TFMED_INLINE void Write(Lanes value, float* to) { PutBits<kStream>(value, to); }
 };
 
 // Terms of float32, of which each adds half a step, 2^-24, to the relative error, that keep it below 6e-7.
@@ -45,18 +43,6 @@ constexpr int64_t kFewRatios = 8;
 bool FitFloats(const Geometry& g, const Unit& unit) {
   const auto cover = [](const Axis& a) { return Min(a.out, (a.window + a.stride - 1) / a.stride); };
   return unit.run % kPartLanes<float> == 0 && cover(g.depth) * cover(g.height) * cover(g.width) <= kFewRatios;
-}
-
-// More than a core finds in its caches later. What the system says of them is no help: behind a hypervisor sysconf
-// has named ten times as much as there was.
-constexpr int64_t kFarBytes = int64_t{32} << 20;
-
-// Whether dx won't stay in the caches, and every place holds whole, aligned registers of channels.
-template <typename T>
-bool FitStreams(const Geometry& g, const T* dx) {
-  const int64_t place = g.channels * sizeof(T);
-  return g.batch * g.depth.in * g.height.in * g.width.in * place > kFarBytes && place % kRegisterBytes == 0 &&
-         reinterpret_cast<uintptr_t>(dx) % kRegisterBytes == 0;
 }
 
 // acc_i (+)= scale * dy_i / y_i. Whether all can be trusted, in what they are kept in.
@@ -230,7 +216,7 @@ template <typename T>
 void Spread(const Geometry& g, const T* x, const T* y, const T* dy, T* dx, int64_t begin, int64_t end,
             void* scratch) {
   const Gradient<T> all = {x, y, dy, dx};
-  const auto spread = FitStreams(g, dx) ? SpreadBest<true, T> : SpreadBest<false, T>;
+  const auto spread = FitStreams(g, dx, 2) ? SpreadBest<true, T> : SpreadBest<false, T>;
   for (int64_t index = begin, rows; index < end; index += rows) {
     const Unit unit = Locate(g, index, g.depth.in, g.height.in);
     const Region r = {g.depth.First(unit.depth), g.depth.Last(unit.depth), g.height.First(unit.height),
