@@ -56,7 +56,8 @@ class StudyPredictor(tf.Module):
         # Without autograph: reading the source of the network and rewriting it takes longer than its tracing.
         self.predict = tf.function(self._predict, input_signature=signature, autograph=False)
         # A function of its own, so that the network is in the graph once and not once a view.
-        self._view = tf.function(self._slices, input_signature=signature, autograph=False)
+        axis = tf.TensorSpec([], tf.int32, name="axis")
+        self._view = tf.function(self._slices, input_signature=[*signature, axis], autograph=False)
 
     def __call__(self, volume: np.ndarray, present: np.ndarray) -> dict[str, np.ndarray]:
         """What `predict` gives, as arrays, by the shortest way in this process."""
@@ -99,29 +100,41 @@ class StudyPredictor(tf.Module):
             "scores": self._align_scores(scores, low, shape),
         }
         if self.probability:
-            result["probability"] = tf.pad(_bytes(total), tf.concat([around, [[0, 0]]], 0))
+            result["probability"] = tf.pad(_bytes(tf.stack(total, -1)), tf.concat([around, [[0, 0]]], 0))
         return result
 
     def _views(
         self, volume: tf.Tensor, present: tf.Tensor
-    ) -> tuple[tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
-        """Weighted mean of the probabilities [x, y, z, K]; each view's owners [x, y, z] and scores [n, D]."""
+    ) -> tuple[list[tf.Tensor], list[tf.Tensor], list[tf.Tensor]]:
+        """Each region's weighted mean probability [x, y, z]; each view's owners [x, y, z] and scores [n, D]."""
         weights = self.rules.view_weights
-        total = tf.zeros([], tf.float32)
+        # A region at a time: what is needed meanwhile is as large as what is summed.
+        total = [tf.zeros([], tf.float32)] * len(self.rules.regions)
         owners, scores = [], []
         for axis, weight in zip(VIEW_AXES.values(), weights, strict=True):
             # One view after the other: together they would hold three times the memory.
-            with tf.control_dependencies([total]):
-                slices = tf.transpose(volume, [axis, *(a for a in range(4) if a != axis)])
-            regions, owner, score = self._view(slices, present)
-            total = total + tf.cast(_restore(regions, axis), tf.float32) * (weight / sum(weights))
+            with tf.control_dependencies(total):
+                regions, owner, score = self._view(volume, present, axis)
+            share = weight / sum(weights)
+            total = [
+                mean + tf.cast(_restore(regions[..., number], axis), tf.float32) * share
+                for number, mean in enumerate(total)
+            ]
             owners.append(_restore(owner, axis))
             scores.append(score)
         return total, owners, scores
 
-    def _slices(self, slices: tf.Tensor, present: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Regions float16 [n, H, W, K], owners uint8 [n, H, W] and scores [n, D] of slices [n, H, W, M]."""
-        batches = (tf.shape(slices)[0] + self.batch - 1) // self.batch
+    def _slices(
+        self, volume: tf.Tensor, present: tf.Tensor, axis: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Regions float16 [n, H, W, K], owners uint8 [n, H, W] and scores [n, D] of all slices of [x, y, z, M]
+        along an axis.
+        """
+        axes = tf.range(4)
+        # Slices are turned a batch at a time: a turned volume beside the volume would be as large again.
+        order = tf.concat([[axis], tf.boolean_mask(axes, axes != axis)], 0)
+        shape = tf.shape(volume)
+        batches = (shape[axis] + self.batch - 1) // self.batch
         arrays = tuple(
             tf.TensorArray(dtype, batches, infer_shape=False, element_shape=shape)
             for dtype, shape in (
@@ -133,7 +146,10 @@ class StudyPredictor(tf.Module):
         )
 
         def step(i: tf.Tensor, arrays: tuple[tf.TensorArray, ...]) -> tuple[Any, ...]:
-            found = self._batch(slices[i * self.batch : (i + 1) * self.batch], present)
+            first = tf.where(axes == axis, i * self.batch, 0)
+            length = tf.where(axes == axis, tf.minimum(self.batch, shape - first), shape)
+            slices = tf.transpose(tf.slice(volume, first, length), order)
+            found = self._batch(tf.ensure_shape(slices, [None, None, None, volume.shape[-1]]), present)
             return i + 1, tuple(array.write(i, each) for array, each in zip(arrays, found, strict=True))
 
         _, arrays = tf.while_loop(
@@ -164,12 +180,12 @@ class StudyPredictor(tf.Module):
             outputs["scores"],
         )
 
-    def _labels(self, probability: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Label values uint8 [x, y, z] of region probabilities [x, y, z, K], nested by the painting rules,
+    def _labels(self, probability: list[tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        """Label values uint8 [x, y, z] of the regions' probabilities [x, y, z], nested by the painting rules,
         and their certainty, 0..1.
         """
-        shape = tf.shape(probability)[:3]
-        nothing = tf.zeros(shape, tf.uint8), tf.zeros(shape, probability.dtype)
+        shape = tf.shape(probability[0])
+        nothing = tf.zeros(shape, tf.uint8), tf.zeros(shape, tf.float32)
         return self._paint(nothing, self.rules.paints(), tf.ones(shape, tf.bool), probability)
 
     def _paint(
@@ -177,10 +193,10 @@ class StudyPredictor(tf.Module):
         painted: tuple[tf.Tensor, tf.Tensor],
         paints: tuple[Paint, ...],
         parent: tf.Tensor,
-        probability: tf.Tensor,
+        probability: list[tf.Tensor],
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Paint siblings inside their parent; where several are on, the one farthest above its threshold."""
-        margins = [probability[..., self._channel(p)] - self.rules.threshold(p.region) for p in paints]
+        margins = [probability[self._channel(p)] - self.rules.threshold(p.region) for p in paints]
         for paint, margin in zip(paints, margins, strict=True):
             others = [other for other in margins if other is not margin]
             best = tf.reduce_all([margin >= other for other in others], axis=0) if others else parent
@@ -234,7 +250,7 @@ def bounding_box(mask: tf.Tensor, margin: int) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _restore(stacked: tf.Tensor, axis: int) -> tf.Tensor:
-    """Slices [n, H, W, ...] of a view back to [x, y, z, ...]: their stacking axis moves to `axis`."""
+    """Slices [n, H, W] of a view back to [x, y, z]: their stacking axis moves to `axis`."""
     order = [1, 2]
     order.insert(axis, 0)
-    return tf.transpose(stacked, [*order, *range(3, len(stacked.shape))])
+    return tf.transpose(stacked, order)

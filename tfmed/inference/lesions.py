@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from tfmed.inference.boxes import mask_box
 from tfmed.inference.rules import Rules
 
 Triple = tuple[int, int, int]
@@ -30,6 +31,14 @@ def find_lesions(labels: np.ndarray, owner: np.ndarray, rules: Rules, voxel_mm3:
         int32 [X, Y, Z]: 0 outside, else 1.. by falling volume. Voxels of `labels` that are 0 here belong to
         specks: parts smaller than the minimum, or seen by the last stage in too few views.
     """
+    lesions = np.zeros(labels.shape, np.int32)
+    box = mask_box((labels > 0) | (owner > 0).any(0))
+    lesions[box] = _find(labels[box], owner[:, *box], rules, voxel_mm3)
+    return lesions
+
+
+def _find(labels: np.ndarray, owner: np.ndarray, rules: Rules, voxel_mm3: float) -> np.ndarray:
+    """What `find_lesions` gives, of the part of a volume that holds all tumour and all detections."""
     from scipy import ndimage
 
     tumour = labels > 0
