@@ -180,6 +180,17 @@ def test_motion_mixes_the_brain_with_itself_displaced() -> None:
     np.testing.assert_array_equal(found[10:50, 10:14], image[10:50, 10:14])
 
 
+@pytest.mark.parametrize("shift", [(0, 3), (-3, 0), (70, 0), (0, -70)])
+def test_motion_brings_nothing_over_the_opposite_edge(shift: tuple[int, int]) -> None:
+    image = np.broadcast_to(np.linspace(1, 2, 60, dtype=np.float32)[:, None, None], (60, 60, 3)).copy()
+    image += np.linspace(0, 1, 60, dtype=np.float32)[None, :, None]
+    found, _ = apply(
+        image, np.zeros((60, 60), np.uint8), plain(tone=Tone(motion=0.5, motion_px=shift)), (60, 60)
+    )
+    # Neighbours differ by a 59th along either axis; what comes from the other side would differ by more.
+    assert np.abs(found - image).max() <= 0.5 * 3 / 59 + 1e-5
+
+
 def test_noise_with_a_grain_keeps_its_deviation_and_is_smooth() -> None:
     image, labels = np.ones((80, 80, 3), np.float32), np.zeros((80, 80), np.uint8)
     found, _ = apply(image, labels, plain(tone=Tone(noise=0.5, grain_px=1.0)), (80, 80))

@@ -106,9 +106,9 @@ class StudyPredictor(tf.Module):
     def _views(
         self, volume: tf.Tensor, present: tf.Tensor
     ) -> tuple[list[tf.Tensor], list[tf.Tensor], list[tf.Tensor]]:
-        """Each region's weighted mean probability [x, y, z]; each view's owners [x, y, z] and scores [n, D]."""
+        """Each region's mean probability and each view's owners, [x, y, z] all; each view's scores [n, D]."""
         weights = self.rules.view_weights
-        # A region at a time: what is needed meanwhile is as large as what is summed.
+        # A region at a time: all at once would need as much again meanwhile.
         total = [tf.zeros([], tf.float32)] * len(self.rules.regions)
         owners, scores = [], []
         for axis, weight in zip(VIEW_AXES.values(), weights, strict=True):
@@ -127,8 +127,8 @@ class StudyPredictor(tf.Module):
     def _slices(
         self, volume: tf.Tensor, present: tf.Tensor, axis: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Regions float16 [n, H, W, K], owners uint8 [n, H, W] and scores [n, D] of all slices of [x, y, z, M]
-        along an axis.
+        """Regions float16 [n, H, W, K], owners uint8 [n, H, W] and scores [n, D] of all slices along an axis of
+        the volume [x, y, z, M].
         """
         axes = tf.range(4)
         # Slices are turned a batch at a time: a turned volume beside the volume would be as large again.

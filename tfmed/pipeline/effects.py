@@ -155,13 +155,25 @@ def _tone(
             noise /= max(float(noise.std()), 1e-6) if noise.size else 1
         noise *= np.float32(tone.noise)
         values += noise
-    np.minimum(values, np.float32(tone.ceiling), out=values)
+    if tone.ceiling < math.inf:
+        np.minimum(values, np.float32(tone.ceiling), out=values)
 
 
 def _move(values: np.ndarray, brain: np.ndarray, share: float, shift: tuple[int, int]) -> None:
     """Mixes in place what lies ``shift`` pixels away, as far as that is brain."""
-    other, there = (np.roll(plane, shift, (0, 1))[brain] for plane in (_plane(values, brain), brain))
+    other, there = (_displaced(plane, shift)[brain] for plane in (_plane(values, brain), brain))
     values += np.float32(share) * there * (other - values)
+
+
+def _displaced(plane: np.ndarray, shift: tuple[int, int]) -> np.ndarray:
+    """The plane ``shift`` pixels further along its axes, 0 where nothing comes from."""
+    moved = np.zeros_like(plane)
+    steps = [min(max(step, -length), length) for step, length in zip(shift, plane.shape, strict=True)]
+    pairs = list(zip(steps, plane.shape, strict=True))
+    into = tuple(slice(max(step, 0), length + min(step, 0)) for step, length in pairs)
+    source = tuple(slice(max(-step, 0), length - max(step, 0)) for step, length in pairs)
+    moved[into] = plane[source]
+    return moved
 
 
 def _blurred(values: np.ndarray, brain: np.ndarray, blur_px: float) -> np.ndarray:
