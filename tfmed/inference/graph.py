@@ -127,8 +127,8 @@ class StudyPredictor(tf.Module):
     def _slices(
         self, volume: tf.Tensor, present: tf.Tensor, axis: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Regions float16 [n, H, W, K], owners uint8 [n, H, W] and scores [n, D] of all slices along an axis of
-        the volume [x, y, z, M].
+        """Regions float16 [n, H, W, K], owners uint8 [n, H, W] and scores [n, D] of all slices along an axis
+        of the volume [x, y, z, M].
         """
         axes = tf.range(4)
         # Slices are turned a batch at a time: a turned volume beside the volume would be as large again.
