@@ -55,9 +55,14 @@ class StudyPredictor(tf.Module):
         ]
         # Without autograph: reading the source of the network and rewriting it takes longer than its tracing.
         self.predict = tf.function(self._predict, input_signature=signature, autograph=False)
-        # A function of its own, so that the network is in the graph once and not once a view.
+        # A function of its own that stays one, so that the network is in the graph once and not once a view.
         axis = tf.TensorSpec([], tf.int32, name="axis")
-        self._view = tf.function(self._slices, input_signature=[*signature, axis], autograph=False)
+        self._view = tf.function(
+            self._slices,
+            input_signature=[*signature, axis],
+            autograph=False,
+            experimental_attributes={"_noinline": True},
+        )
 
     def __call__(self, volume: np.ndarray, present: np.ndarray) -> dict[str, np.ndarray]:
         """What `predict` gives, as arrays, by the shortest way in this process."""
