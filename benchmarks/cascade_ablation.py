@@ -1,6 +1,6 @@
 """What the cascade's choices are worth: narrow networks that differ in one of them, trained alike.
 
-    python benchmarks/cascade_ablation.py WORK [--steps 400] [--seeds 2]
+    python benchmarks/cascade_ablation.py WORK [--steps 400] [--seeds 2] [--choices "plain U-Net"]
 
 Each row of CHOICES changes one thing about `brats_instance_seg` (compact, narrowed): anchors of fixed sizes
 or votes without anchors instead of planned ones, one pass over the boxes instead of two, max pooling or both
@@ -10,8 +10,8 @@ gliomas in the MNI152 and the analytic head, from the same seeds. They are teste
 seeds, in both heads, with thresholds chosen for each on other studies and no rule about small or unsure
 lesions.
 Dice of whole tumour, core and enhancing core, the mean over studies and seeds with an interval over studies,
-and the gain over the shipped choice, paired by study, go to results/cascade_ablation_HARDWARE.csv, one seed
-after the other. WORK keeps volumes and runs, so that a stopped call goes on.
+and the gain over the shipped choice, paired by study, go to results/cascade_ablation_STEPS_HARDWARE.csv, one
+seed after the other. WORK keeps volumes and runs, so that a stopped call goes on.
 """
 
 from collections.abc import Iterator
@@ -47,18 +47,19 @@ REGIONS = ("whole", "core", "enhancing")
 def main() -> None:
     from tfmed.evaluation.thresholds import choose
 
-    options = small_networks.arguments(__doc__, steps=400)
+    options = small_networks.arguments(__doc__, steps=400, choices=tuple(CHOICES))
     volumes = small_networks.latents(options.work / "latents", ANATOMIES)
-    dice: dict[str, list] = {choice: [] for choice in CHOICES}
+    dice: dict[str, list] = {choice: [] for choice in options.choices}
     for seed in range(options.seeds):
         for choice, runs in dice.items():
-            run = options.work / f"{choice.replace(' ', '_')}_{seed}"
+            run = options.work / f"{choice.replace(' ', '_')}_{options.steps}_{seed}"
             model = trained(choice, volumes, options.steps, seed, run)
             if not (run / "dice.json").is_file():
                 fusion = model.card["fusion"] | {"thresholds": choose(model, studies(VALIDATION))}
                 model.card = model.card | {"fusion": fusion}
             runs.append(small_networks.tested(model, studies(TESTS), REGIONS, run / "dice.json"))
-        small_networks.write(list(rows(dice, options.steps)), results_file("cascade_ablation"))
+        table = results_file(f"cascade_ablation_{options.steps}")
+        small_networks.write(list(rows(dice, options.steps)), table)
 
 
 def rows(dice: dict[str, list], steps: int) -> Iterator[dict[str, str]]:

@@ -17,13 +17,21 @@ FIRST_SEED = 40000
 RECIPE = {"size": (160, 160), "learning_rate": 2e-3, "average": 0.99, "validate_samples": 0}
 
 
-def arguments(about: str | None, steps: int) -> argparse.Namespace:
-    """What every ablation is told on the command line: ``work``, ``steps`` and ``seeds``."""
+def arguments(about: str | None, steps: int, choices: Sequence[str] = ()) -> argparse.Namespace:
+    """What every ablation is told on the command line: ``work``, ``steps``, ``seeds``, and which of its
+    ``choices``, in their order, the first of which is always among them.
+    """
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=Path, help="volumes and runs are kept here")
     parser.add_argument("--steps", type=int, default=steps)
     parser.add_argument("--seeds", type=int, default=2)
-    return parser.parse_args()
+    parser.add_argument("--choices", help="by comma; all by default" if choices else argparse.SUPPRESS)
+    options = parser.parse_args()
+    wanted = options.choices.split(",") if options.choices else choices
+    if unknown := set(wanted) - set(choices):
+        parser.error(f"no choice {', '.join(sorted(unknown))}; there are {', '.join(choices)}")
+    options.choices = [choice for choice in choices if choice in {*choices[:1], *wanted}]
+    return options
 
 
 def untrained(name: str, seed: int, **network: Any) -> Any:
