@@ -133,3 +133,18 @@ def test_linking_perfect_slices_finds_at_most_the_components(mask: np.ndarray, a
     for number in range(1, linked.max() + 1):
         assert len(np.unique(components[linked == number])) <= 1
     assert len(np.unique(linked)) >= count
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    arrays.arrays(np.uint8, (4, 5, 3), elements=st.integers(0, 1)),
+    arrays.arrays(np.uint8, (3, 4, 5, 3), elements=st.integers(0, 2)),
+)
+def test_detections_outside_the_tumour_link_those_within(labels: np.ndarray, owner: np.ndarray) -> None:
+    rules = replace(RULES, min_volume_mm3=2.0)
+    labels[2:] = 0
+    # Specks, taken out again, at two corners make the tumour's box the whole volume.
+    labels, owner = np.pad(labels, 2), np.pad(owner, [(0, 0), (2, 2), (2, 2), (2, 2)])
+    found = find_lesions(labels, owner, rules)
+    labels[0, 0, 0] = labels[-1, -1, -1] = 1
+    np.testing.assert_array_equal(found, find_lesions(labels, owner, rules))
