@@ -224,7 +224,8 @@ void Spread(const Geometry& g, const T* x, const T* y, const T* dy, T* dx, int64
     const bool held = r.depth_begin < r.depth_end && r.height_begin < r.height_end;
     rows = AlikeRows(g, unit, end - index);
     const int64_t room = kBufferBytes / static_cast<int64_t>(sizeof(Sum<T>)) / unit.run;
-    const int64_t fit = (room - 1) * g.width.stride - g.width.window + 1;
+    // All columns where the ratios of a whole row fit, however wide its windows: rows then follow one another.
+    const int64_t fit = g.width.out <= room ? g.width.in : (room - 1) * g.width.stride - g.width.window + 1;
     const int64_t step = Max(1, unit.run >= kLanes<T> ? fit : Min(fit, room));
     for (int64_t w = 0; w < g.width.in; w += step) {
       Stretch s = {w, Min(w + step, g.width.in), 0, 0};
