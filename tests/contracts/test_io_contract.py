@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tests.geometries import ORIENTATIONS, affines, axis_aligned
@@ -148,7 +148,10 @@ class TestFormat:
     ) -> None:
         shape = data.draw(st.tuples(*[st.integers(1, 5)] * 3))
         volume = some_volume(name, shape, affine=affine)
-        straight = np.abs(np.abs(affine[:3, :3] / geometry.spacing_mm(affine)).max(axis=0) - 1).max() < 1e-9
+        turn = np.sort(np.abs(affine[:3, :3] / geometry.spacing_mm(affine)), axis=0)[1].max()
+        straight = turn < 1e-9
+        # Between lies what a format may take for straight: grids within a thousandth of a voxel are one.
+        assume(straight or turn > 0.01)
         if holds(name, ending, volume, tmp_path_factory.mktemp("oblique")):
             assert name in OBLIQUE or straight
         else:
