@@ -47,9 +47,13 @@ REGIONS = ("whole", "core", "enhancing")
 def main() -> None:
     from tfmed.evaluation.thresholds import choose
 
-    options = small_networks.arguments(__doc__, steps=400, choices=tuple(CHOICES))
+    parser = small_networks.parser(__doc__, steps=400)
+    also = list(CHOICES)[1:]
+    what = "held against the shipped network; all by default"
+    parser.add_argument("--choices", nargs="+", choices=also, default=also, metavar="CHOICE", help=what)
+    options = parser.parse_args()
     volumes = small_networks.latents(options.work / "latents", ANATOMIES)
-    dice: dict[str, list] = {choice: [] for choice in options.choices}
+    dice: dict[str, list] = {choice: [] for choice in ["as shipped", *options.choices]}
     for seed in range(options.seeds):
         for choice, runs in dice.items():
             run = options.work / f"{choice.replace(' ', '_')}_{options.steps}_{seed}"

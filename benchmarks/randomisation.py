@@ -42,7 +42,7 @@ GEOMETRY_ALONE = {
 
 
 def main() -> None:
-    options = small_networks.arguments(__doc__, steps=1600)
+    options = small_networks.parser(__doc__, steps=1600).parse_args()
     volumes = small_networks.latents(options.work / "latents", ["mni152"] * VOLUMES)
     dice: dict[str, dict[str, list]] = {test: {"plain": [], "randomised": []} for test in TESTS}
     for seed in range(options.seeds):

@@ -17,21 +17,13 @@ FIRST_SEED = 40000
 RECIPE = {"size": (160, 160), "learning_rate": 2e-3, "average": 0.99, "validate_samples": 0}
 
 
-def arguments(about: str | None, steps: int, choices: Sequence[str] = ()) -> argparse.Namespace:
-    """What every ablation is told on the command line: ``work``, ``steps``, ``seeds``, and which of its
-    ``choices``, in their order, the first of which is always among them.
-    """
-    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("work", type=Path, help="volumes and runs are kept here")
-    parser.add_argument("--steps", type=int, default=steps)
-    parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--choices", help="by comma; all by default" if choices else argparse.SUPPRESS)
-    options = parser.parse_args()
-    wanted = options.choices.split(",") if options.choices else choices
-    if unknown := set(wanted) - set(choices):
-        parser.error(f"no choice {', '.join(sorted(unknown))}; there are {', '.join(choices)}")
-    options.choices = [choice for choice in choices if choice in {*choices[:1], *wanted}]
-    return options
+def parser(about: str | None, steps: int) -> argparse.ArgumentParser:
+    """What every ablation is told on the command line: ``work``, ``steps`` and ``seeds``."""
+    words = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("work", type=Path, help="volumes and runs are kept here")
+    words.add_argument("--steps", type=int, default=steps, help="default %(default)s")
+    words.add_argument("--seeds", type=int, default=2, help="default %(default)s")
+    return words
 
 
 def untrained(name: str, seed: int, **network: Any) -> Any:
