@@ -133,6 +133,27 @@ def test_a_background_that_is_not_constant_is_told_from_the_head(
     assert not found[~ndimage.binary_dilation(ball, iterations=3)].any()
 
 
+def _stored_as_integers(array: np.ndarray) -> np.ndarray:
+    """Moved, and rounded: the ringing ends a few voxels from the head."""
+    return _moved(array).round().astype(np.int16)
+
+
+def _only_positive(array: np.ndarray) -> np.ndarray:
+    return np.maximum(_stored_as_integers(array), 0)
+
+
+@pytest.mark.parametrize("spoil", [_moved, _stored_as_integers, _only_positive])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_ringing_around_the_head_is_not_foreground(
+    spoil: Callable[[np.ndarray], np.ndarray], sign: int
+) -> None:
+    array, ball = _head()
+    found = intensity.foreground(sign * spoil(array))
+    moved = ndimage.shift(ball.astype(np.float64), (0.3, 0.2, 0.1), order=1)
+    assert found[ndimage.binary_erosion(moved == 1)].all()
+    assert not found[ndimage.binary_erosion(moved == 0)].any()
+
+
 def test_few_voxels_near_the_background_stay_foreground() -> None:
     array, ball = _head()
     array[ball] = np.where(np.arange(ball.sum()) % 10 == 0, 0.01, array[ball])
