@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +53,17 @@ def test_the_list_of_commands_says_what_each_is_for() -> None:
     for name in commands():
         described = [line.split(maxsplit=1) for line in shown.splitlines() if line.split()[:1] == [name]]
         assert described and len(described[0]) == 2, name
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence_and_status_two(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    ran = subprocess.run(
+        [sys.executable, "-m", "tfmed.tools", "phantom", str(tmp_path / "file" / "x"), "-n", "1"],
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 2
+    assert ran.stderr == f"tfmed: error: {tmp_path}/file/x: Not a directory.\n"
 
 
 def test_bad_input_is_one_sentence_and_status_two() -> None:

@@ -48,6 +48,17 @@ def test_every_swap_of_two_is_noticed(first: str, second: str) -> None:
     assert any(f"{first} and {second} may be exchanged" in sentence for sentence in found)
 
 
+def test_a_swap_is_noticed_in_noisy_air() -> None:
+    study = swapped(head(0), "t1", "t2")
+    noise = np.random.default_rng(1).normal(0, 1, study.shape)
+    brain_sized = np.diag([4.5, 4.5, 4.5, 1])
+    images = {
+        name: Volume(np.where(image.array == 0, noise, image.array).astype(np.float32), brain_sized)
+        for name, image in study.images.items()
+    }
+    assert any("t1 and t2 may be exchanged" in sentence for sentence in contradictions(Study("a", images)))
+
+
 def test_a_flair_whose_fluid_is_bright_is_noticed_without_the_others() -> None:
     study = swapped(head(0), "flair", "t2")
     pair = Study("a", {name: study.images[name] for name in ("flair", "t2")})

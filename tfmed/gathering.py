@@ -51,7 +51,8 @@ def gather(
                 f"study {case_id}: {name} and {other_name} are on two grids: "
                 f"{describe_grid(target.shape, target.affine)} and "
                 f"{describe_grid(volume.shape, volume.affine)}; "
-                "resampling one onto the other must be allowed explicitly, and helps only where they overlap"
+                "resampling one onto the other must be allowed (--resample, resample=True), and helps only "
+                "where they overlap"
             )
         if how:
             done[other_name] = how

@@ -12,9 +12,9 @@ SCALE_FLOOR = 1e-6
 # What differs from the background by less may be noise of the air or the ringing of an interpolation: so many
 # median deviations of the border, and this part of the difference that 1 % of the voxels exceed.
 NOISE_DEVIATIONS, NOISE_PART = 7.5, 0.02
-# It is, if as many voxels as this part of the head differ from the background by less, and lie outside the head. Of
-# ringing little is left in integers: 3 to 11 %, where in floats it fills the volume. Within the head, values may well
-# come close to the background's, as z-scores do to 0.
+# It is, if as many voxels as this part of the head differ from the background by less, and lie outside the
+# head. Of ringing little is left in integers: 3 to 14 %, where in floats it fills the volume. Within the
+# head, values may well come close to the background's, as z-scores do to 0.
 NOISE_EXCESS = 0.03
 # A head lies on one side of the background if this part of it does.
 ONE_SIDED = 0.8
@@ -25,10 +25,13 @@ SAMPLE = 200_000
 def background(array: np.ndarray) -> float:
     """The value outside the head: the middle one of the sorted values of the six border faces of [x, y, z].
 
-    Element n // 2 of the n values, edges counted once for each face that they belong to. Unlike an averaged
-    median it is a value that occurs, so a constant background is found exactly, whatever its value.
+    Element n // 2 of the n finite values (0 if there is none), edges counted once for each face that they
+    belong to. Unlike an averaged median it is a value that occurs, so a constant background is found exactly,
+    whatever its value.
     """
-    return _middle(_border(array))
+    border = _border(array)
+    border = border[np.isfinite(border)]
+    return _middle(border) if border.size else 0.0
 
 
 def foreground(array: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:

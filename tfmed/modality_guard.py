@@ -15,7 +15,7 @@ from itertools import combinations
 import numpy as np
 
 from tfmed.geometry import voxel_volume_mm3
-from tfmed.intensity import background, moments
+from tfmed.intensity import foreground, moments
 from tfmed.study import Study
 
 # Of larger grids every so many voxels along each axis are looked at: the signs are those of millions.
@@ -55,8 +55,8 @@ def _values(study: Study, names: list[str]) -> dict[str, np.ndarray]:
         head = study.mask.array[some] != 0
     else:
         head = np.ones(study.reference.array[some].shape, bool)
-        for name, array in arrays.items():
-            head &= array != background(study.images[name].array)
+        for array in arrays.values():
+            head &= foreground(array)
     if study.mask is None and _millilitres(study, head) > BRAIN_ML:
         return {}
     result = {}

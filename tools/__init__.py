@@ -58,7 +58,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Entry point: bad input ends with one sentence and exit status 2, never with a traceback."""
+    """Entry point: bad input, and files that can't be written, end with one sentence and exit status 2."""
     # TensorFlow's remarks on missing GPUs are no news to the user of a command.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Faster wherever there is AVX2; TensorFlow itself turns it on for AVX-512 only.
@@ -67,5 +67,13 @@ def main() -> None:
     try:
         cli(prog_name="tfmed")
     except TfmedError as error:
-        click.echo(f"tfmed: error: {error}", err=True)
-        sys.exit(2)
+        _end(str(error))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _end(f"{error.filename}: {error.strerror}.")
+
+
+def _end(sentence: str) -> None:
+    click.echo(f"tfmed: error: {sentence}", err=True)
+    sys.exit(2)

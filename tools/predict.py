@@ -59,7 +59,9 @@ def command(
         if every and study is not None:
             _predict_archive(name, study, out, dataset, weights, variant, chosen, as_json, options)
         else:
-            source = _by_modality(images) if images else study
+            source: Any = _by_modality(images) if images else study
+            # A file that the model can't read, or under a name it doesn't know, must not be passed over.
+            chosen = chosen or (tuple(source) if images else None)
             _predict_one(name, source, mask, out, weights, variant, chosen, as_json, options)
 
 
@@ -83,7 +85,7 @@ def _predict_one(
         study = open_study(source, mask, options["resample"])
         _next(steps, "loading the model")
         model = zoo.get(name, weights=weights, variant=variant)
-        check_output(Rules.from_card(model.card), options["format"], options["labels"])
+        check_output(out, Rules.from_card(model.card), options["format"], options["labels"])
         _next(steps, "looking for lesions")
         result = predict(model, study, modalities=modalities, flips=options["flips"])
         _next(steps, "writing")

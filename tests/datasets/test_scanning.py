@@ -14,10 +14,10 @@ def test_every_layout_has_its_own_name_and_lists_lower_case_modalities() -> None
         assert layout.modalities and all(word == word.lower() for word in layout.modalities)
 
 
-@pytest.mark.parametrize("name", ["a file", "nothing"])
-def test_a_root_must_be_a_folder(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "found"), [("a file", "is not a folder"), ("nothing", "does not exist")])
+def test_a_root_must_be_a_folder(tmp_path: Path, name: str, found: str) -> None:
     touch(tmp_path, "a file")
-    with pytest.raises(TfmedError, match=f"{name} is not a folder"):
+    with pytest.raises(TfmedError, match=f"{name} {found}"):
         datasets.scan(tmp_path / name)
 
 

@@ -233,6 +233,11 @@ def test_a_head_that_was_not_skull_stripped_is_warned_of(model: ThresholdModel) 
         ),
         (lambda s: {}, {}, "No image was given"),
         (lambda s: {"flair": "missing.nii.gz"}, {}, "missing.nii.gz"),
+        (
+            lambda s: {**s.images, "t1ce": s.images["t1c"]},
+            {},
+            "no modality 't1ce'. Known: flair, t1, t1c, t2",
+        ),
         (lambda s: "no/such/folder", {}, "no/such/folder"),
         (
             lambda s: s,

@@ -114,6 +114,25 @@ def test_options_that_cannot_be_met_name_the_known_ones(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_file_under_a_name_that_the_model_lacks_is_not_passed_over(
+    name: str, root: Path, tmp_path: Path
+) -> None:
+    flair = next(root.rglob("*Flair.1.mha"))
+    done = run(name, f"--image=flair={flair}", f"--image=t1ce={flair}", "-o", tmp_path / "out")
+    assert isinstance(done.exception, TfmedError) and "no modality 't1ce'" in str(done.exception)
+
+
+@pytest.mark.parametrize("all_cases", [False, True])
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_predicted(
+    name: str, root: Path, tmp_path: Path, all_cases: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tfmed.inference.prediction.working_volume", None)
+    (tmp_path / "file").write_text("")
+    source = [root, "--all"] if all_cases else [root / "HGG" / "brats_2013_pat0001_1"]
+    done = run(name, *source, "-o", tmp_path / "file" / "out")
+    assert isinstance(done.exception, TfmedError) and "file is a file" in str(done.exception)
+
+
 @pytest.mark.parametrize("exchanged", [False, True])
 def test_images_that_contradict_their_names_are_warned_of_and_predicted(
     name: str, exchanged: bool, tmp_path: Path

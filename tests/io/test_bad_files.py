@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import warnings
 from pathlib import Path
 
 import nibabel
@@ -116,15 +117,29 @@ def test_skipping_within_packed_voxels_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr", ".hdr"])
-def test_bad_voxels_are_counted_and_taken_as_zero_and_refused_for_labels(tmp_path: Path, ending: str) -> None:
-    array = np.ones((3, 4, 5), np.float32)
-    array[0, 0, :3] = (np.nan, np.inf, -np.inf)
+def test_bad_voxels_are_counted_and_taken_as_background_and_refused_for_labels(
+    tmp_path: Path, ending: str
+) -> None:
+    array = np.full((3, 4, 5), -10, np.float32)
+    array[0, 0] = (np.nan, np.inf, -np.inf, 1, 1)
     path = saved(tmp_path / f"a{ending}", array)
-    with pytest.warns(UserWarning, match=rf"a\{ending}: 3 of 60 voxels are NaN or infinite"):
-        volume = io.load(path)
-    assert volume.array[0, 0].tolist() == [0, 0, 0, 1, 1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        with pytest.warns(
+            UserWarning, match=rf"a\{ending}: 3 of 60 voxels are NaN or infinite; taken as -10"
+        ):
+            volume = io.load(path)
+    assert volume.array[0, 0].tolist() == [-10, -10, -10, 1, 1]
     with pytest.raises(TfmedError, match="3 of 60 voxels are NaN or infinite, which a label map can't have"):
         io.load_labels(path)
+
+
+def test_a_border_of_nan_is_taken_as_zero(tmp_path: Path) -> None:
+    array = np.full((3, 3, 3), np.nan, np.float32)
+    array[1, 1, 1] = 7
+    with pytest.warns(UserWarning, match="26 of 27 voxels are NaN or infinite; taken as 0"):
+        volume = io.load(saved(tmp_path / "a.nii", array))
+    assert volume.array[1, 1, 1] == 7 and volume.array.sum() == 7
 
 
 def test_labels_of_fractions_are_refused_and_of_whole_floats_taken(tmp_path: Path) -> None:

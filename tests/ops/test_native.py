@@ -54,6 +54,15 @@ def test_a_library_for_another_tensorflow_is_left_alone_with_one_warning(
         pass
 
 
+def test_a_library_that_is_not_there_is_a_warning_too(
+    fresh_loader: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TFMED_OPS_LIBRARY", str(tmp_path / "missing.so"))
+    assert native.build_facts(native.path()) == {}
+    with pytest.warns(RuntimeWarning, match="missing.so, which TFMED_OPS_LIBRARY names, is no file"):
+        l2_norm_pool(np.ones((1, 2, 2, 1), np.float32), 2)
+
+
 def test_a_library_that_does_not_load_is_a_warning_too(
     fresh_loader: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,7 +60,8 @@ def report(root: str | Path, dataset: str | None = None) -> Report:
     """As ``scan``, with what was left out and why."""
     root = Path(root)
     if not root.is_dir():
-        raise TfmedError(f"{root} is not a folder; the root of a dataset is needed")
+        found = "is not a folder" if root.exists() else "does not exist"
+        raise TfmedError(f"{root} {found}; a folder of scans is needed")
     files = _files(root)
     layout = _layout(root, files, dataset)
     parts = _parts(root, layout, files)

@@ -45,10 +45,10 @@ def predict_all(
     with one case is told in its outcome. Options as for `predict` and `Result.save`.
 
     Raises:
-        TfmedError: an unknown format or edition.
+        TfmedError: an unknown format or edition, or a folder that cannot be written.
     """
     rules = Rules.from_card(model.card)
-    check_output(rules, format, labels)
+    check_output(Path(out), rules, format, labels)
     edition = labels or rules.edition
     for case in cases:
         folder = Path(out) / case.id.replace("/", "_")

@@ -39,10 +39,9 @@ def find_case(folder: Path):  # noqa: ANN201 - tfmed.datasets.Case, imported onl
         )
     cases = datasets.scan(folder)
     if len(cases) > 1:
-        names = ", ".join(case.id for case in cases[:3])
+        names = ", ".join([case.id for case in cases[:3]] + ["..."] * (len(cases) > 3))
         raise TfmedError(
-            f"{folder} holds {len(cases)} cases ({names}, ...); "
-            "name the folder of one, or predict all of them."
+            f"{folder} holds {len(cases)} cases ({names}); name the folder of one, or predict all (--all)."
         )
     return cases[0]
 

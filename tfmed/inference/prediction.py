@@ -1,5 +1,6 @@
 """A study in, a `Result` out."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,12 @@ def predict(
         same result, bit for bit.
 
     Raises:
-        TfmedError: a study that cannot be read, or that has none of the modalities.
+        TfmedError: a study that cannot be read, or that has none of the modalities; a modality that was
+            named, here or with its file, and that the model or the study lacks.
     """
+    if modalities is None and isinstance(study, Mapping):
+        # Whoever names a file means it to be read.
+        modalities = tuple(study)
     opened = open_study(study, mask, resample)
     working = working_volume(opened, tuple(model.modalities), _chosen(opened, model, modalities))
     outputs = study_predictor(model, flips)(working.volume, working.present)

@@ -1,6 +1,7 @@
 """A prediction and how it is written: label map, instance map, instances.json, overview.png."""
 
 import json
+import os
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,10 +20,15 @@ SCHEMA = Path(__file__).with_name("instances.schema.json")
 DONE = "instances.json"
 
 
-def check_output(rules: Rules, format: str | None, labels: str | None) -> None:
-    """TfmedError if a result can't be saved with these options; said before the long work, not after it."""
+def check_output(folder: Path, rules: Rules, format: str | None, labels: str | None) -> None:
+    """TfmedError if a result can't be saved there, or so; said before the long work, not after it."""
     from tfmed.io.formats import format_to_write
 
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise TfmedError(f"{folder} cannot be written: {there} is a file.")
+    if not os.access(there, os.W_OK):
+        raise TfmedError(f"{folder} cannot be written: {there} is read-only.")
     if format is not None:
         format_to_write(Path(f"labels.{format.lstrip('.')}"))
     if labels is not None:
@@ -94,7 +100,7 @@ class Result:
         from tfmed import io
 
         folder = Path(folder)
-        check_output(self.rules, format, labels)
+        check_output(folder, self.rules, format, labels)
         ending = self._ending(format)
         label_map = self.relabelled(labels)
         content = json.dumps(self.as_dict(labels), indent=1, ensure_ascii=False) + "\n"

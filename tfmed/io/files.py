@@ -9,6 +9,7 @@ import numpy as np
 
 from tfmed.errors import TfmedError
 from tfmed.geometry import check_affine
+from tfmed.intensity import background
 from tfmed.io.formats import Header, ending_in, format_to_read, format_to_write, formats
 from tfmed.study import LabelMap, Volume
 
@@ -26,8 +27,9 @@ def load(path: str | Path, index: int | None = None) -> Volume:
     """The volume in a file: array [x, y, z] in the file's own order and dtype, affine to RAS+ mm.
 
     ``index`` picks one volume of a file with a fourth axis, and is needed there. Intensities are scaled as
-    the file says (float32). NaN and infinite voxels are taken as 0, with a warning that counts them. Voxels
-    of uncompressed files of integers without scaling are mapped, and read when they are first used.
+    the file says (float32). NaN and infinite voxels get the background's value, the middle one of the finite
+    voxels of the border or 0, with a warning that counts them. Voxels of uncompressed files of integers
+    without scaling are mapped, and read when they are first used.
 
     TfmedError for whatever isn't a readable scalar volume, in one sentence that names the file.
     """
@@ -39,8 +41,11 @@ def load(path: str | Path, index: int | None = None) -> Volume:
         array = _three_axes(entry.read(path, _checked_index(found, path, index)))
     bad = _count_bad(array)
     if bad:
-        warnings.warn(f"{path}: {bad} of {array.size} voxels are NaN or infinite; taken as 0", stacklevel=2)
-        array = np.nan_to_num(array, nan=0, posinf=0, neginf=0)
+        value = background(array)
+        warnings.warn(
+            f"{path}: {bad} of {array.size} voxels are NaN or infinite; taken as {value:g}", stacklevel=2
+        )
+        array = np.nan_to_num(array, nan=value, posinf=value, neginf=value)
     return Volume(array, found.affine)
 
 
@@ -54,7 +59,7 @@ def load_labels(path: str | Path, edition: str | None = None, index: int | None 
         try:
             volume = load(path, index)
         except UserWarning as warning:
-            raise TfmedError(f"{warning}, which a label map can't have".replace("; taken as 0", "")) from None
+            raise TfmedError(f"{str(warning).rpartition(';')[0]}, which a label map can't have") from None
     array = volume.array
     if array.dtype.kind not in "iub":
         if not np.array_equal(array, np.rint(array)):
@@ -165,6 +170,7 @@ def _three_axes(array: np.ndarray) -> np.ndarray:
 
 
 def _count_bad(array: np.ndarray) -> int:
-    if array.dtype.kind != "f" or np.isfinite(array.sum(dtype=np.float64)):
-        return 0
+    with np.errstate(invalid="ignore"):  # infinities of both signs
+        if array.dtype.kind != "f" or np.isfinite(array.sum(dtype=np.float64)):
+            return 0
     return int(array.size - np.count_nonzero(np.isfinite(array)))

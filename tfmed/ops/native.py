@@ -40,7 +40,7 @@ def build_facts(library: Path) -> dict[str, Any]:
 
     Read from the file's bytes, since loading a library built for another TensorFlow may crash the process.
     """
-    content = library.read_bytes()
+    content = library.read_bytes() if library.is_file() else b""
     start = content.find(MARK)
     if start < 0:
         return {}
@@ -76,6 +76,8 @@ def _load() -> tuple[Any, str | None]:
     library = path()
     if library is None:
         return None, f"{LIBRARY} is not installed"
+    if not library.is_file():
+        return None, f"{library}, which TFMED_OPS_LIBRARY names, is no file"
     built_for = build_facts(library).get("tensorflow", "an unknown version")
     if built_for != tf.__version__:
         return None, f"{library} was built for TensorFlow {built_for}, but {tf.__version__} is running"
