@@ -1,6 +1,6 @@
 """What the cascade's choices are worth: narrow networks that differ in one of them, trained alike.
 
-    python benchmarks/cascade_ablation.py WORK [--steps 400] [--seeds 2] [--choices "plain U-Net"]
+    python benchmarks/cascade_ablation.py WORK [--steps 1600] [--seeds 2] [--choices "plain U-Net"]
 
 Each row of CHOICES changes one thing about `brats_instance_seg` (compact, narrowed): anchors of fixed sizes
 or votes without anchors instead of planned ones, one pass over the boxes instead of two, max pooling or both
@@ -11,7 +11,7 @@ seeds, in both heads, with thresholds chosen for each on other studies and no ru
 lesions.
 Dice of whole tumour, core and enhancing core, the mean over studies and seeds with an interval over studies,
 and the gain over the shipped choice, paired by study, go to results/cascade_ablation_STEPS_HARDWARE.csv, one
-seed after the other. WORK keeps volumes and runs, so that a stopped call goes on.
+seed after the other, after every run. WORK keeps volumes and runs, so that a stopped call goes on.
 """
 
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ REGIONS = ("whole", "core", "enhancing")
 def main() -> None:
     from tfmed.evaluation.thresholds import choose
 
-    parser = small_networks.parser(__doc__, steps=400)
+    parser = small_networks.parser(__doc__, steps=1600)
     also = list(CHOICES)[1:]
     what = "held against the shipped network; all by default"
     parser.add_argument("--choices", nargs="+", choices=also, default=also, metavar="CHOICE", help=what)
@@ -62,19 +62,21 @@ def main() -> None:
                 fusion = model.card["fusion"] | {"thresholds": choose(model, studies(VALIDATION))}
                 model.card = model.card | {"fusion": fusion}
             runs.append(small_networks.tested(model, studies(TESTS), REGIONS, run / "dice.json"))
-        table = results_file(f"cascade_ablation_{options.steps}")
-        small_networks.write(list(rows(dice, options.steps)), table)
+            table = results_file(f"cascade_ablation_{options.steps}")
+            small_networks.write(list(rows(dice, options.steps)), table)
 
 
 def rows(dice: dict[str, list], steps: int) -> Iterator[dict[str, str]]:
-    """Lines of the table of Dice [seed][study][region] by choice."""
+    """Lines of the table of Dice [seed][study][region] by choice, of the seeds that each has so far."""
     shipped = np.array(dice["as shipped"])
     for choice, runs in dice.items():
+        if not runs:
+            continue
         found, names = np.array(runs), {"choice": choice, "steps": str(steps)}
         yield from small_networks.summarise(names | {"what": "dice"}, found, REGIONS)
         if choice != "as shipped":
             gain = names | {"what": "gain over as shipped"}
-            yield from small_networks.summarise(gain, found - shipped, REGIONS)
+            yield from small_networks.summarise(gain, found - shipped[: len(found)], REGIONS)
 
 
 def trained(choice: str, volumes: Path, steps: int, seed: int, run: Path) -> Any:
