@@ -127,5 +127,4 @@ def _load(model: "keras.Model", path: Path, what: str) -> None:
     try:
         model.load_weights(path)
     except (OSError, ValueError, KeyError) as error:
-        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise TfmedError(f"The weights in {path} do not fit {what}, or are damaged: {first_line}") from error
+        raise TfmedError(f"The weights in {path} do not fit {what}, or are damaged.") from error
