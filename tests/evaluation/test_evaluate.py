@@ -54,6 +54,9 @@ def test_a_split_without_cases_says_what_to_do(root: Path, tmp_path: Path) -> No
     assert sorted(case.id for part in parts for case in part) == [c.id for c in labelled_cases(root, "all")]
     with pytest.raises(TfmedError, match="val part"):
         labelled_cases(root, "val", folds=1, fold=0)
+    for folds, fold in ((5, 7), (5, 1), (None, 1), (5, None)):
+        with pytest.raises(TfmedError, match="has no folds"):
+            labelled_cases(root, "all", folds=folds, fold=fold)
 
 
 def test_the_rule_finds_a_plain_glioma() -> None:

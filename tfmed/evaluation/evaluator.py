@@ -121,8 +121,13 @@ def labelled_cases(
     or "all".
 
     Raises:
-        TfmedError: no such case, or none in the part.
+        TfmedError: no such case, or none in the part; a fold of "all".
     """
+    if split == "all" and (folds is not None or fold is not None):
+        raise TfmedError(
+            'Split "all" has no folds; leave them out, or name another part. '
+            f"Received: folds={folds}, fold={fold}"
+        )
     scanned = datasets.scan(root, dataset)
     known = [case for case in scanned if case.labels is not None or case.diagnosis == HEALTHY]
     if not known:
