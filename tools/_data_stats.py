@@ -15,7 +15,13 @@ Examples:
 )
 @click.argument("root", type=click.Path(path_type=Path))
 @click.option("--dataset", help="Name of the layout, where it isn't recognised by itself.")
-@click.option("--workers", default=1, show_default=True, help="Processes that read cases side by side.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Processes that read cases side by side.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def command(root: Path, dataset: str | None, workers: int, as_json: bool) -> None:
     """Count the slices of ROOT that show a head or a lesion, by view, class and modality.

@@ -64,6 +64,10 @@ def test_a_broken_case_is_listed_and_the_others_go_on(root: Path) -> None:
     assert "tfmed: failed: Brats18_2013_0_1" in result.output + result.stderr
 
 
+def test_less_than_one_worker_is_refused(root: Path) -> None:
+    assert CliRunner().invoke(command, ["stats", str(root), "--workers", "0"]).exit_code == 2
+
+
 def test_scan_prints_what_was_found_and_why_the_rest_was_not(root: Path) -> None:
     (root / "notes.txt").write_text("x")
     result = CliRunner().invoke(command, ["scan", str(root)])
