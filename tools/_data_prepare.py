@@ -39,7 +39,10 @@ def command(
 ) -> None:
     """Prepare the cases under ROOT into the folder STORE: canonical orientation, 1 mm, z-scores, cropped."""
     from tfmed import datasets, pipeline
+    from tfmed.errors import TfmedError
 
+    if store.resolve() == root.resolve():
+        raise TfmedError(f"STORE is ROOT, {root}; name another folder, so that the dataset stays as it is.")
     cases = datasets.scan(root, dataset)
     with plain_warnings():
         summary = _summary(pipeline.prepare(cases, store, workers, modalities or None, resample))

@@ -39,6 +39,13 @@ def test_prepare_and_preview_from_the_command_line(tmp_path: Path) -> None:
         assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_store_is_not_made_among_the_files_of_the_dataset(tmp_path: Path) -> None:
+    root = tree(tmp_path)
+    with pytest.raises(TfmedError, match="STORE is ROOT"):
+        run("prepare", root, root / ".." / root.name)
+    assert not list(root.rglob("*.h5"))
+
+
 def test_samples_of_a_root_are_refused_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(TfmedError, match="is neither a prepared store"):
         run("preview", tree(tmp_path), "--sample", 1, "-o", tmp_path / "a.png")
