@@ -42,7 +42,9 @@ def command(
     """
     from tfmed.errors import TfmedError
     from tfmed.pipeline import Store, preview
+    from tfmed.tools._pictures import check_picture
 
+    check_picture(output)
     if not output.resolve().parent.is_dir():
         raise TfmedError(f"{output.parent} is not a folder that a picture can be written to")
     if sample is not None:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from tfmed.errors import TfmedError
+from tfmed.tools._pictures import check_picture
 
 EPILOG = """\b
 Examples:
@@ -49,7 +50,7 @@ With --json FILE a call that was stopped goes on."""
     "--resample", "unit", type=click.Choice(["patient", "person"]), default="patient", show_default=True,
     help="What intervals resample; a person is whose anatomy a phantom has.",
 )  # fmt: skip
-@click.option("--reliability", type=click.Path(path_type=Path), help="Draw confidence against truth: a PNG.")
+@click.option("--reliability", type=click.Path(path_type=Path), help="Draw confidence against truth.")
 @click.option(
     "--compare",
     nargs=2,
@@ -70,6 +71,8 @@ def command(
     for path in (json_path, reliability):
         if path is not None and not path.absolute().parent.is_dir():
             raise TfmedError(f"{path} can't be written: its folder doesn't exist.")
+    if reliability is not None:
+        check_picture(reliability)
     if compare:
         _compare(*compare, unit, json_path)
     elif name is None or not roots:

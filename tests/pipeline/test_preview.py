@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from tests.pipeline.studies import MODALITIES, MemorySource, write
 from tfmed.errors import TfmedError
 from tfmed.pipeline import Augmentation, Sampler, preview
+from tfmed.tools import evaluate
 from tfmed.tools.data import command
 
 
@@ -49,6 +50,15 @@ def test_a_store_is_not_made_among_the_files_of_the_dataset(tmp_path: Path) -> N
 def test_samples_of_a_root_are_refused_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(TfmedError, match="is neither a prepared store"):
         run("preview", tree(tmp_path), "--sample", 1, "-o", tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("name", ["sheet.xyz", "sheet"])
+def test_a_picture_of_no_known_format_is_refused_before_anything_is_read(tmp_path: Path, name: str) -> None:
+    with pytest.raises(TfmedError, match=r"no ending of a picture.*png"):
+        run("preview", tmp_path / "missing", "-o", tmp_path / name)
+    arguments = ["model", "--data", tmp_path / "missing", "--reliability", tmp_path / name]
+    with pytest.raises(TfmedError, match=r"no ending of a picture.*png"):
+        CliRunner().invoke(evaluate.command, list(map(str, arguments)), catch_exceptions=False)
 
 
 def test_the_slice_with_most_lesion_is_shown_and_alike_from_store_and_study(tmp_path: Path) -> None:

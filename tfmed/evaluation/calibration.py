@@ -89,7 +89,8 @@ def fit(rows: Sequence[HasCandidates]) -> ConfidenceMap:
 
 
 def draw(named: dict[str, Sequence[HasCandidates]], path: str | Path) -> None:
-    """Reliability diagrams as a PNG: a panel a predictor that knows confidences.
+    """Reliability diagrams, a panel a predictor that knows confidences; the format follows the ending of
+    ``path``.
 
     Raises:
         TfmedError: no predictor knows them or none found anything, or the file can't be written.
@@ -105,9 +106,9 @@ def draw(named: dict[str, Sequence[HasCandidates]], path: str | Path) -> None:
     ):
         _panel(axes, name, found)
     path = Path(path)
-    beside = path.with_name(f".{path.name}.part")
+    beside = path.with_name(f".part-{path.name}")
     try:
-        figure.savefig(beside, format="png", dpi=120)
+        figure.savefig(beside, dpi=120)
         beside.replace(path)
     except OSError as error:
         raise TfmedError(f"{path} can't be written: {error.strerror or error}.") from error

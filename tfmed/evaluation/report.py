@@ -64,8 +64,8 @@ class Report:
         write_json(self.as_dict(), path)
 
     def draw_reliability(self, path: str | Path) -> None:
-        """The reliability diagram of every predictor that knows confidences, a PNG; TfmedError without
-        any.
+        """The reliability diagram of every predictor that knows confidences, in the format of the ending of
+        ``path``; TfmedError without any.
         """
         draw({each.name: each.rows for each in self.evaluations}, path)
 
