@@ -159,6 +159,7 @@ def test_the_command_offers_what_the_library_has() -> None:
         (["--anatomy", "/nowhere"], "/nowhere"),
         (["--kind", "ms", "--layout", "ixi"], "which goes into: ms2008, plain"),
         (["--latent", "--skull"], "Latent volumes are brains alone"),
+        (["--latent", "--layout", "plain"], "Latent volumes have a layout of their own"),
         (["--kind", "ms", "--grade", "HGG"], "ms has no grade"),
     ],
 )

@@ -58,6 +58,8 @@ def jobs(
     if checked(kind, **options).skull and latent:
         raise TfmedError("Latent volumes are brains alone; leave out --skull or --latent.")
     given = {name: value for name, value in options.items() if value is not None}
+    if latent and layout:
+        raise TfmedError("Latent volumes have a layout of their own; leave out --layout or --latent.")
     layout = "latent" if latent else layout or layouts.default(kind)
     if not latent:
         layouts.settings(kind, layout)
