@@ -81,7 +81,10 @@ Examples:
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest.")
 def command(out: str, count: int, seed: int, workers: int, as_json: bool, **choices: Any) -> None:
-    """Make phantoms with exact ground truth under OUT. Cases that are there already are left alone."""
+    """Make phantoms with exact ground truth under OUT.
+
+    Cases that the same options made before are left alone, those of other options are made anew.
+    """
     import json
     from pathlib import Path
 

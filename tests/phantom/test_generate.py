@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from tfmed.phantom.anatomy import label_map
@@ -25,6 +26,18 @@ def test_a_second_run_leaves_finished_cases_alone_and_adds_the_missing(tmp_path:
     assert len(times) == 5
     assert all(path.stat().st_mtime_ns == time for path, time in times.items())
     assert len(manifest["cases"]) == 2
+
+
+@pytest.mark.parametrize("layout", ["--latent", "--layout=brats2015"])
+def test_a_case_of_other_options_is_made_anew_and_a_moved_one_is_not(layout: str, tmp_path: Path) -> None:
+    first, moved = tmp_path / "first", tmp_path / "moved"
+    arguments = ["-n", "1", "--anatomy", "analytic", layout]
+    run(str(first), *arguments, "--grade", "HGG")
+    first.rename(moved)
+    times = {path: path.stat().st_mtime_ns for path in moved.rglob("*") if path.is_file()}
+    run(str(moved), *arguments, "--grade", "HGG")
+    assert all(path.stat().st_mtime_ns == times[path] for path in times if path.name != "manifest.json")
+    assert run(str(moved), *arguments, "--grade", "LGG")["cases"][-1]["diagnosis"] == "LGG"
 
 
 def test_workers_change_nothing(tmp_path: Path) -> None:

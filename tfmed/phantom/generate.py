@@ -72,7 +72,8 @@ def jobs(
 
 
 def run(jobs: list[Job], workers: int = 1) -> list[dict]:
-    """Makes the cases that are not there yet; returns the manifest entries of all, in the order of ``jobs``.
+    """Makes the cases that the same jobs have not made yet; returns the manifest entries of all, in the order
+    of ``jobs``.
 
     A case that fails does not stop the others: TfmedError at the end names those that failed.
     """
@@ -129,6 +130,20 @@ def _attempt(numbered: tuple[int, Job]) -> tuple[int, dict, str]:
         return number, {}, f"{type(error).__name__}: {error}"
 
 
+def _asked(job: Job) -> dict[str, Any]:
+    """What is asked for, as JSON gives it back; a folder may be moved, so its name is no part of it."""
+    return json.loads(json.dumps({name: value for name, value in asdict(job).items() if name != "root"}))
+
+
+def _known(path: Path, job: Job) -> dict | None:
+    """The record at a path, if it tells of a case that the same job made."""
+    if not path.is_file():
+        return None
+    record = json.loads(path.read_text())
+    asked = _asked(job)
+    return record if asked.items() <= record.get("job", {}).items() else None
+
+
 def _latent(job: Job) -> dict:
     from tfmed.phantom.kinds import checked
     from tfmed.phantom.latent import build
@@ -137,17 +152,19 @@ def _latent(job: Job) -> dict:
 
     path = Path(job.root) / f"{job.name}.h5"
     sidecar = path.with_suffix(".json")
-    if path.is_file() and sidecar.is_file():
-        return json.loads(sidecar.read_text())
+    if path.is_file() and (known := _known(sidecar, job)):
+        return known
     options = checked(job.kind, **job.options)
     latent = build(job.kind, job.seed, job.anatomy, BRATS.coarse(job.spacing_mm), options)
     _check_apart(job, latent.provenance)
+    sidecar.unlink(missing_ok=True)
     save(latent, path, job.name)
     record = {
         "case": job.name,
         "diagnosis": latent.diagnosis,
         "provenance": latent.provenance,
         "volumes_ml": latent.volumes_ml(),
+        "job": _asked(job),
     }
     sidecar.write_text(json.dumps(record) + "\n")
     return record
@@ -165,16 +182,15 @@ def _study(job: Job) -> dict:
     from tfmed.phantom.studies import make
 
     done = Path(job.root) / ".phantom" / f"{job.layout}_{job.kind}_{job.seed}.json"
-    if done.is_file():
-        record = json.loads(done.read_text())
-        if record["job"] == json.loads(json.dumps(asdict(job))):
-            return record
+    if known := _known(done, job):
+        return known
     usual = settings(job.kind, job.layout)
     usual["spacing_mm"] = max(job.spacing_mm, usual["spacing_mm"])
     study = make(job.kind, job.seed, job.anatomy, **usual | job.options)
     _check_apart(job, study.provenance)
+    done.unlink(missing_ok=True)
     folder = write(study, job.root, job.layout)
-    record = json.loads((folder / "phantom.json").read_text()) | {"job": asdict(job)}
+    record = json.loads((folder / "phantom.json").read_text()) | {"job": _asked(job)}
     record["folder"] = str(folder.relative_to(job.root))
     done.parent.mkdir(parents=True, exist_ok=True)
     done.write_text(json.dumps(record) + "\n")
