@@ -1,5 +1,6 @@
 """For maintainers: brings a run's weights, and an evaluation's figures, into a card of this checkout.
 
+\b
 Examples:
   python -m tfmed.tools._publish weights runs/long --tag phantoms-1 --data "gliomas on MNI152"
   python -m tfmed.tools._publish grow brats_instance_seg narrow.weights.h5 start.weights.h5 --was width=16
