@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 HEAVY = ("tensorflow", "keras", "nibabel", "SimpleITK", "scipy", "matplotlib", "h5py", "numpy", "jsonschema")
@@ -40,9 +41,17 @@ def test_it_answers_without_anything_heavy(arguments: list[str]) -> None:
     assert run(*arguments).splitlines()[-1] == "LOADED"
 
 
-@pytest.mark.parametrize("name", commands())
+def subcommands() -> list[str]:
+    from tfmed.tools import cli
+
+    found = {name: cli.get_command(None, name) for name in commands()}
+    groups = {name: group for name, group in found.items() if isinstance(group, click.Group)}
+    return [f"{name} {each}" for name, group in groups.items() for each in group.list_commands(None)]
+
+
+@pytest.mark.parametrize("name", [*commands(), *subcommands()])
 def test_every_command_explains_itself_with_an_example(name: str) -> None:
-    shown = run(name, "--help")
+    shown = run(*name.split(), "--help")
     assert f"tfmed {name}" in shown.split("Usage:")[1]
     assert "Examples:" in shown
     assert shown.splitlines()[-1] == "LOADED"

@@ -23,7 +23,14 @@ def command() -> None:
     """
 
 
-@command.command("list")
+@command.command(
+    "list",
+    epilog="""\b
+Examples:
+  tfmed zoo list
+  tfmed zoo list --task instance_segmentation
+  tfmed zoo list --json""",
+)
 @click.option("--task", help="Only models of this task.")
 @as_json
 def list_models(task: str | None, as_json: bool) -> None:
@@ -38,7 +45,12 @@ def list_models(task: str | None, as_json: bool) -> None:
         click.echo(f"{card['name']:<22} {card['task']:<22} {card['title']} ({shipped})")
 
 
-@command.command()
+@command.command(
+    epilog="""\b
+Examples:
+  tfmed zoo show brats_instance_seg
+  tfmed zoo show brats_instance_seg --json | jq '.limits'"""
+)
 @click.argument("name")
 @as_json
 def show(name: str, as_json: bool) -> None:
@@ -47,7 +59,12 @@ def show(name: str, as_json: bool) -> None:
     click.echo(json.dumps(card, indent=2, ensure_ascii=False) if as_json else str(card))
 
 
-@command.command()
+@command.command(
+    epilog="""\b
+Examples:
+  tfmed zoo verify brats_instance_seg
+  tfmed zoo verify brats_instance_seg --json"""
+)
 @click.argument("name")
 @as_json
 def verify(name: str, as_json: bool) -> None:
@@ -64,7 +81,12 @@ def verify(name: str, as_json: bool) -> None:
     _tell(name, checked, as_json)
 
 
-@command.command()
+@command.command(
+    epilog="""\b
+Examples:
+  tfmed zoo fetch brats_instance_seg
+  tfmed zoo fetch brats_instance_seg --weights TAG"""
+)
 @click.argument("name")
 @click.option("--weights", "tag", default="default", show_default=True, help="A tag in the card.")
 @as_json
