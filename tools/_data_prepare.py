@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from tfmed.tools._warnings import plain_warnings
+from tfmed.wording import counted
 
 
 @click.command(
@@ -63,7 +64,8 @@ def _summary(store: Any) -> dict[str, Any]:
 
 def _sentence(summary: dict[str, Any]) -> str:
     return (
-        f"{summary['store']} holds {summary['cases']} cases of {summary['patients']} patients, "
+        f"{summary['store']} holds {counted(summary['cases'], 'case')} of "
+        f"{counted(summary['patients'], 'patient')}, "
         f"{summary['labelled']} with labels{' of ' + summary['edition'] if summary['edition'] else ''}; "
         f"{', '.join(summary['modalities'])}; {summary['bytes'] / 1e6:.0f} MB"
     )

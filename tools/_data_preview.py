@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from tfmed.wording import counted
+
 
 @click.command(
     epilog="""\b
@@ -56,7 +58,7 @@ def command(
         store = Store(data)
         modalities, pictures = store.modalities, _of_store(store, count)
     preview.save(pictures, modalities, output)
-    click.echo(f"{output}: {len(pictures)} slices of {', '.join(modalities)}")
+    click.echo(f"{output}: {counted(len(pictures), 'slice')} of {', '.join(modalities)}")
 
 
 def _of_root(root: Path, dataset: str | None, count: int) -> tuple[tuple[str, ...], list[Any]]:

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from tfmed.wording import counted
+
 
 @click.command(
     epilog="""\b
@@ -41,12 +43,12 @@ def _summary(found: Any) -> list[str]:
     editions = sorted({case.edition for case in cases if case.edition})
     return [
         f"{found.title} in {found.root}",
-        f"  {len(cases)} cases of {len({case.patient for case in cases})} patients",
+        f"  {counted(len(cases), 'case')} of {counted(len({case.patient for case in cases}), 'patient')}",
         *(f"  {count} with {names}" for names, count in sets.most_common()),
         f"  {sum(case.labels is not None for case in cases)} with labels"
         + (f" (meaning: {', '.join(editions)})" if editions else ""),
         "  diagnosis: " + ", ".join(f"{name} {count}" for name, count in diagnoses.most_common()),
-        f"  {len(found.skipped)} files skipped",
+        f"  {counted(len(found.skipped), 'file')} skipped",
     ]
 
 

@@ -89,6 +89,7 @@ def command(out: str, count: int, seed: int, workers: int, as_json: bool, **choi
     from pathlib import Path
 
     from tfmed.phantom.generate import jobs, run, update_manifest
+    from tfmed.wording import counted
 
     planned = jobs(out, range(seed, seed + count), **choices)
     root = Path(out)
@@ -98,4 +99,4 @@ def command(out: str, count: int, seed: int, workers: int, as_json: bool, **choi
     if as_json:
         click.echo(json.dumps(manifest))
     else:
-        click.echo(f"{len(records)} cases in {out}")
+        click.echo(f"{counted(len(records), 'case')} in {out}")

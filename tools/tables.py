@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from tfmed.errors import TfmedError
+from tfmed.wording import counted
 
 EPILOG = """\b
 Examples:
@@ -93,7 +94,7 @@ def _table_4(
             failures.append(f"{case.id}: {found}")
         else:
             stats.add(found)
-    table, content = report_tables.table_4(stats.as_dict(), f"{len(cases)} cases of {root}")
+    table, content = report_tables.table_4(stats.as_dict(), f"{counted(len(cases), 'case')} of {root}")
     return [table], {"number": 4, "data": str(root), "table": content}, failures
 
 
@@ -150,4 +151,4 @@ def _setting(number: int, **options: Any) -> tuple[Any, Any, dict[str, Any]]:
 
 
 def _where(options: dict[str, Any], scored: int) -> str:
-    return f"{options['name']} on {scored} cases of {options['root']} (split: {options['split']})"
+    return f"{options['name']} on {counted(scored, 'case')} of {options['root']} (split: {options['split']})"

@@ -72,7 +72,7 @@ def test_scan_prints_what_was_found_and_why_the_rest_was_not(root: Path) -> None
     (root / "notes.txt").write_text("x")
     result = CliRunner().invoke(command, ["scan", str(root)])
     assert result.exit_code == 0
-    for words in ("1 cases of 1 patients", "1 with flair, t1", "brats2018", "HGG 1", "notes.txt: no file of"):
+    for words in ("1 case of 1 patient\n", "1 with flair, t1", "brats2018", "HGG 1", "notes.txt: no file of"):
         assert words in result.output
     found = json.loads(CliRunner().invoke(command, ["scan", str(root), "--json"]).output)
     assert found["dataset"] == "brats2018" and len(found["cases"]) == 1

@@ -11,6 +11,7 @@ import numpy as np
 from tfmed.errors import TfmedError
 from tfmed.evaluation.bootstrap import Interval, paired_difference
 from tfmed.evaluation.table import Table, cell
+from tfmed.wording import counted
 
 COMPARED = ("dice", "sensitivity", "hd95_mm", "lesion_dice", "lesion_hd95_mm", "lesion_f1", "pq")
 
@@ -128,7 +129,7 @@ def table(found: dict[str, Any]) -> Table:
     if found["left_out"]:
         notes.append(f"in one of the files alone, and left out: {', '.join(found['left_out'])}")
     return Table(
-        f"{found['second']} minus {found['first']}, {found['cases']} cases",
+        f"{found['second']} minus {found['first']}, {counted(found['cases'], 'case')}",
         ["region", "score", "first", "second", "difference", "n", "p"],
         rows,
         notes,

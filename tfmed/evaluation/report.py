@@ -11,6 +11,7 @@ from tfmed.evaluation.bootstrap import Interval, paired_difference
 from tfmed.evaluation.calibration import draw
 from tfmed.evaluation.evaluator import Evaluation
 from tfmed.evaluation.table import aligned, cell
+from tfmed.wording import counted
 
 # Of the many scores those that a table of 130 columns can hold.
 COLUMNS = {
@@ -73,7 +74,7 @@ class Report:
         """A line a predictor and region: means with their intervals, and n; then healthy cases, FROC,
         calibration and differences, as far as there are any."""
         first = self.evaluations[0]
-        unit = "people" if first.unit == "person" else "patients"
+        one, unit = ("person", "people") if first.unit == "person" else ("patient", "patients")
         modalities = ", ".join(self.modalities) if self.modalities else "all modalities that a case has"
         shown = first.metrics if len(first.metrics) <= len(COLUMNS) else COLUMNS
         columns = {name: COLUMNS.get(name, name) for name in shown if name in first.metrics}
@@ -86,7 +87,8 @@ class Report:
         ]
         failures = self.failures()
         lines = [
-            f"{self.model} on {len(first.rows)} cases of {len(set(first.units))} {unit}",
+            f"{self.model} on {counted(len(first.rows), 'case')} of "
+            f"{counted(len(set(first.units)), one, unit)}",
             f"data: {', '.join(self.data)}",
             f"split: {self.split}, hash {self.split_hash[:16]}; {modalities}",
             f"mean [95 % interval over {unit}]",
