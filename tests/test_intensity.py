@@ -154,6 +154,12 @@ def test_ringing_around_the_head_is_not_foreground(
     assert not found[ndimage.binary_erosion(moved == 0)].any()
 
 
+@pytest.mark.filterwarnings("error")
+def test_nothing_but_noise_has_no_head() -> None:
+    noise = np.random.default_rng(4).uniform(-1, 1, (20, 20, 20))
+    assert not intensity.foreground(noise).any()
+
+
 def test_few_voxels_near_the_background_stay_foreground() -> None:
     array, ball = _head()
     array[ball] = np.where(np.arange(ball.sum()) % 10 == 0, 0.01, array[ball])

@@ -54,7 +54,8 @@ def foreground(array: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
     head = ndimage.binary_fill_holes(np.abs(above) > least)
     if ((some != outside) & ~head).sum() <= NOISE_EXCESS * head.sum():
         return array != outside
-    return _solid(_stands_out(_above(array, outside), least, float((above[head] > 0).mean())))
+    bright = np.count_nonzero(above[head] > 0) / max(np.count_nonzero(head), 1)
+    return _solid(_stands_out(_above(array, outside), least, bright))
 
 
 def moments(array: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
