@@ -54,7 +54,7 @@ def foreground(array: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
     head = ndimage.binary_fill_holes(np.abs(above) > least)
     if ((some != outside) & ~head).sum() <= NOISE_EXCESS * head.sum():
         return array != outside
-    bright = np.count_nonzero(above[head] > 0) / max(np.count_nonzero(head), 1)
+    bright = float(np.mean(above[head] > 0)) if head.any() else 0.0
     return _solid(_stands_out(_above(array, outside), least, bright))
 
 
