@@ -52,10 +52,12 @@ Examples:
 @click.option("--grade", type=click.Choice(["HGG", "LGG"]), help="Grade of all gliomas; drawn by default.")
 @click.option("--cavity", is_flag=True, help="Gliomas after resection.")
 @click.option("--solid", is_flag=True, help="Gliomas that enhance throughout, with little or no oedema.")
+@click.option("--drawn", is_flag=True, help="Gliomas whose shapes are drawn by chance instead of grown.")
 @click.option(
     "--lesions",
     metavar="MASKS",
-    help="Real lesion masks for stroke and ms: a file, a folder or a glob; computed by default.",
+    help="Real lesion masks for stroke and ms, outlines for glioma: a file, a folder or a glob; computed by "
+    "default.",
 )
 @click.option("--age-h", type=click.FloatRange(1, 9000), help="Hours since the stroke; drawn by default.")
 @click.option(

@@ -89,7 +89,7 @@ def run(*arguments: str) -> None:
     CliRunner().invoke(cli, ["phantom", *arguments, "--spacing", "6"], catch_exceptions=False)
 
 
-@pytest.mark.parametrize("kind", ["stroke", "ms"])
+@pytest.mark.parametrize("kind", ["stroke", "ms", "glioma"])
 def test_lesions_of_the_test_split_never_enter_training(kind: str, tmp_path: Path) -> None:
     for number in range(6):
         ball(tmp_path / "masks" / f"case_{number}.nii.gz", (-40, 3.0 * number - 20, 20), 20)

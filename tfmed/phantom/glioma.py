@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tfmed.phantom import outlines
 from tfmed.phantom.fields import noise
 from tfmed.phantom.growth import arrival, level, signed_distance
 from tfmed.phantom.tissues import FLUID, INFRATENTORIAL, WHITE, Tissue, member, table
@@ -12,7 +13,10 @@ from tfmed.phantom.warp import Grid
 
 @dataclass(frozen=True)
 class Plan:
-    """What is drawn before anything grows. Lengths in mm, volumes in ml."""
+    """What is drawn before anything grows. Lengths in mm, volumes in ml.
+
+    outline: "core" or "whole" where the shape of that is given instead of grown.
+    """
 
     grade: str
     core_ml: float
@@ -31,6 +35,8 @@ class Plan:
     grey_oedema: float
     push_mm: float
     push_reach_mm: float
+    spread_mm: float = 25.0
+    outline: str | None = None
 
     def resected(self, rng: np.random.Generator) -> "Plan":
         """After surgery: a cavity for most of the core, a thin broken rim, little that pushes."""
@@ -56,6 +62,23 @@ class Plan:
             rim_completeness=rng.normal(2, 0.5),
             one_sided=0.0,
         )
+
+    def outlined(self, rng: np.random.Generator) -> "Plan":
+        """Of a shape that is not grown, its core or the whole of it, often in several places.
+
+        Rims are thinner and thicker than usual, and necrosis is more often patchy, in high grades.
+        """
+        plan = replace(
+            self,
+            foci=1 if rng.random() < 0.7 else int(rng.integers(2, 5)),
+            spread_mm=rng.uniform(15, 70),
+            outline="whole" if self.oedema_ml > 0 and rng.random() < 0.5 else "core",
+            rim_mm=float(np.exp(rng.uniform(np.log(1.2), np.log(12)))),
+            necrosis_patches_mm=rng.uniform(0, 6),
+        )
+        if self.grade == "LGG":
+            return plan
+        return replace(plan, rim_completeness=rng.uniform(-0.5, 3), necrotic=bool(rng.random() < 0.75))
 
 
 def draw(rng: np.random.Generator, grade: str | None = None) -> Plan:
@@ -108,37 +131,28 @@ class Growth:
     radius_mm: float
 
 
-def grow(plan: Plan, codes: np.ndarray, depth: np.ndarray, grid: Grid, rng: np.random.Generator) -> Growth:
+def grow(
+    plan: Plan, codes: np.ndarray, depth: np.ndarray, grid: Grid, rng: np.random.Generator,
+    lesion: np.ndarray | None = None,
+) -> Growth:  # fmt: skip
     """Grows the core, then the oedema from its edge, in tissue ``codes`` of the coarse ``grid``.
 
-    ``depth``: mm below the brain's surface. ``push`` of the result is the displacement in mm, [3,x,y,z], by
+    ``depth``: mm below the brain's surface. ``lesion``, boolean [x,y,z]: what ``plan.outline`` is cut from;
+    it is drawn where there is none. ``push`` of the result is the displacement in mm, [3,x,y,z], by
     which the core moves what surrounds it (outwards); it dies away at the skull.
     """
-    from scipy import ndimage
-
-    voxel_ml = grid.spacing_mm**3 / 1000
-    box = _reach(codes, seeds := _seeds(plan, codes, depth, rng), plan, grid)
+    seeds = _seeds(plan, codes, depth, rng) if lesion is None else np.argwhere(lesion)
+    box = _reach(codes, seeds, plan, grid)
     local = codes[box]
-    start = np.zeros(local.shape, np.float32)
-    for seed in seeds:
-        start[tuple(np.clip(seed - [s.start for s in box], 0, np.array(local.shape) - 1))] = 1
-    speed = np.exp(0.5 * noise(local.shape, 14 / grid.spacing_mm, rng) - 0.1)
-    when = arrival(
-        start, _diffusion(local, plan.grey_speed, speed, grid, rng), 0.5 * speed, plan.core_ml / voxel_ml
-    )
-    core = when <= level(when, plan.core_ml / voxel_ml)
-    core = ndimage.binary_closing(np.pad(core, 3), iterations=2)[3:-3, 3:-3, 3:-3] & (
-        local != Tissue.VENTRICLE
-    )
-    oedema = core
-    if plan.oedema_ml > 0:
-        total = core.sum() + plan.oedema_ml / voxel_ml
-        speed = np.exp(0.45 * noise(local.shape, 18 / grid.spacing_mm, rng) - 0.1)
-        spread = arrival(core, _diffusion(local, 0.06, speed, grid, rng), 0.5 * speed * _white(local), total)
-        # Fluid fills the white matter between the tips of its fingers: no voxel of the front stands alone.
-        blunt = ndimage.gaussian_filter((spread <= level(spread, total)).astype(np.float32), 0.9)
-        late = np.where((_white(local) > 0) & ~core, 1 - blunt, np.inf)
-        oedema = (late <= min(level(late, plan.oedema_ml / voxel_ml), 0.95)) | core
+    seeds = np.clip(seeds - [s.start for s in box], 0, np.array(local.shape) - 1)
+    oedema = None
+    if plan.outline:
+        given = None if lesion is None else lesion[box]
+        core, oedema = _outlined(plan, room(local, depth[box]), seeds, given, grid, rng)
+    else:
+        core = _grown_core(plan, local, seeds, grid, rng)
+    if oedema is None:
+        oedema = _grown_oedema(plan, local, core, grid, rng) if plan.oedema_ml > 0 else core
     push = _push(core, plan, grid) * np.clip(depth[box] / 14, 0, 1)
     where = np.argwhere(core) if core.any() else np.array([np.array(core.shape) // 2])
     offset = np.array([s.start for s in box]) - (np.array(grid.shape) - 1) / 2
@@ -149,8 +163,64 @@ def grow(plan: Plan, codes: np.ndarray, depth: np.ndarray, grid: Grid, rng: np.r
         np.stack([_spread_out(p, box, grid, 0) for p in push]),
         direction / np.linalg.norm(direction),
         (where.mean(0) + offset) * grid.spacing_mm,
-        float((core.sum() * voxel_ml * 240) ** (1 / 3)),
+        float((core.sum() * _voxel_ml(grid) * 240) ** (1 / 3)),
     )
+
+
+def room(codes: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """Where a core may lie: boolean [x,y,z], below the brain's surface and outside the ventricles."""
+    return (depth > 0) & (codes != Tissue.VENTRICLE)
+
+
+def _voxel_ml(grid: Grid) -> float:
+    return grid.spacing_mm**3 / 1000
+
+
+def _outlined(
+    plan: Plan, free: np.ndarray, seeds: np.ndarray, lesion: np.ndarray | None, grid: Grid,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray | None]:  # fmt: skip
+    """Core, and the whole where the outline is that: a part of it then is core, as much as planned."""
+    all_ml = plan.core_ml + plan.oedema_ml
+    voxels = (all_ml if plan.outline == "whole" else plan.core_ml) / _voxel_ml(grid)
+    if lesion is None:
+        outline = outlines.drawn(free, seeds, voxels, rng)
+    else:
+        outline = outlines.trimmed(lesion & free, voxels, rng)
+    if plan.outline == "core":
+        return outline, None
+    places = outlines.inner_places(outline, plan.foci, rng)
+    return outlines.drawn(outline, places, outline.sum() * plan.core_ml / all_ml, rng), outline
+
+
+def _grown_core(
+    plan: Plan, local: np.ndarray, seeds: np.ndarray, grid: Grid, rng: np.random.Generator
+) -> np.ndarray:
+    from scipy import ndimage
+
+    start = np.zeros(local.shape, np.float32)
+    start[tuple(seeds.T)] = 1
+    voxels = plan.core_ml / _voxel_ml(grid)
+    speed = np.exp(0.5 * noise(local.shape, 14 / grid.spacing_mm, rng) - 0.1)
+    when = arrival(start, _diffusion(local, plan.grey_speed, speed, grid, rng), 0.5 * speed, voxels)
+    core = when <= level(when, voxels)
+    core = ndimage.binary_closing(np.pad(core, 3), iterations=2)[3:-3, 3:-3, 3:-3]
+    return core & (local != Tissue.VENTRICLE)
+
+
+def _grown_oedema(
+    plan: Plan, local: np.ndarray, core: np.ndarray, grid: Grid, rng: np.random.Generator
+) -> np.ndarray:
+    from scipy import ndimage
+
+    voxels = plan.oedema_ml / _voxel_ml(grid)
+    total = core.sum() + voxels
+    speed = np.exp(0.45 * noise(local.shape, 18 / grid.spacing_mm, rng) - 0.1)
+    spread = arrival(core, _diffusion(local, 0.06, speed, grid, rng), 0.5 * speed * _white(local), total)
+    # Fluid fills the white matter between the tips of its fingers: no voxel of the front stands alone.
+    blunt = ndimage.gaussian_filter((spread <= level(spread, total)).astype(np.float32), 0.9)
+    late = np.where((_white(local) > 0) & ~core, 1 - blunt, np.inf)
+    return (late <= min(level(late, voxels), 0.95)) | core
 
 
 def _seeds(plan: Plan, codes: np.ndarray, depth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -162,7 +232,7 @@ def _seeds(plan: Plan, codes: np.ndarray, depth: np.ndarray, rng: np.random.Gene
     candidates = np.argwhere(allowed)
     first = candidates[rng.integers(len(candidates))]
     distance = np.linalg.norm(candidates - first, axis=1)
-    near = candidates[(distance > 5) & (distance < 25)]
+    near = candidates[(distance > 5) & (distance < plan.spread_mm)]
     others = near[rng.integers(len(near), size=plan.foci - 1)] if len(near) else candidates[:0]
     return np.concatenate([first[None], others])
 

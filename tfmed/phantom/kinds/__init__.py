@@ -39,6 +39,11 @@ def checked(kind: str, **given: object) -> Options:
         raise TfmedError(f"A glioma has a grade. Received: grade={options.grade!r}. Known: HGG, LGG.")
     if options.cavity and options.solid:
         raise TfmedError("A glioma is solid or has a cavity. Received: cavity=True, solid=True.")
+    if options.drawn and options.lesions:
+        raise TfmedError(
+            "A glioma's outline is drawn or that of a real lesion."
+            f" Received: drawn=True, lesions={options.lesions!r}."
+        )
     if options.cdr not in (None, *alzheimer.GRADES):
         ratings = ", ".join(f"{rating:g}" for rating in alzheimer.GRADES)
         raise TfmedError(f"No such rating. Received: cdr={options.cdr!r}. Known: {ratings}.")

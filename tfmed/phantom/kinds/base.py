@@ -20,14 +20,16 @@ class Options:
     """What a caller may fix of a phantom; None leaves it to chance.
 
     grade: "HGG" or "LGG" of a glioma. cavity: the glioma was operated on. solid: it enhances nearly
-    throughout, with little or no oedema. lesions: a file, folder or glob of real lesion masks, for stroke and
-    MS. age_h: hours since the stroke. cdr: clinical dementia rating of Alzheimer's disease, 0.5, 1 or 2.
-    skull: the whole head instead of the brain.
+    throughout, with little or no oedema. drawn: the shape of its core, or of all of it, is drawn by chance
+    instead of grown. lesions: a file, folder or glob of real lesion masks, for stroke and MS, or for the
+    outlines of gliomas. age_h: hours since the stroke. cdr: clinical dementia rating of Alzheimer's disease,
+    0.5, 1 or 2. skull: the whole head instead of the brain.
     """
 
     grade: str | None = None
     cavity: bool = False
     solid: bool = False
+    drawn: bool = False
     lesions: str | None = None
     age_h: float | None = None
     cdr: float | None = None

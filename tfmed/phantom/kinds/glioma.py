@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tfmed.phantom import glioma
+from tfmed.phantom import glioma, real_lesions
 from tfmed.phantom.channels import LESION
 from tfmed.phantom.fields import extent, sample
 from tfmed.phantom.kinds.base import Ground, Kind, Options, Pathology, Scene
@@ -25,15 +25,26 @@ class Glioma(Pathology):
 
     def grow(self, ground: Ground, rng: np.random.Generator) -> np.ndarray:
         self.plan = glioma.draw(rng, self.options.grade)
+        if self.options.drawn or self.options.lesions:
+            self.plan = self.plan.outlined(rng)
+            self.facts["outline"] = self.plan.outline
         if self.options.cavity:
             self.plan = self.plan.resected(rng)
             self.facts["cavity"] = True
         if self.options.solid:
             self.plan = self.plan.solid(rng)
             self.facts["solid"] = True
-        self.growth = glioma.grow(self.plan, ground.codes, ground.depth, ground.grid, rng)
+        lesion = self._lesion(ground, rng) if self.options.lesions else None
+        self.growth = glioma.grow(self.plan, ground.codes, ground.depth, ground.grid, rng, lesion)
         self.diagnosis = self.facts["grade"] = self.plan.grade
         return self.growth.push
+
+    def _lesion(self, ground: Ground, rng: np.random.Generator) -> np.ndarray | None:
+        """A real lesion brought into the head, boolean [x,y,z]; None where it misses all tissue there."""
+        mask = real_lesions.draw(self.options.lesions or "", rng)
+        painted = mask.painted(ground.head, ground.head_mm, ground.depth, rng)[0] > 0.5
+        self.facts |= mask.facts
+        return painted if (painted & glioma.room(ground.codes, ground.depth)).any() else None
 
     def paint(self, scene: Scene, rng: np.random.Generator) -> np.ndarray:
         near, position, index = self._place(scene)
@@ -121,6 +132,6 @@ KIND = Kind(
     Glioma,
     {"brats2015": brats2015, "brats2018": brats2018, "brats2023": brats2023, "brats2024": brats2024},
     modalities=("flair", "t1", "t1c", "t2"),
-    options=frozenset({"grade", "cavity", "solid", "skull"}),
+    options=frozenset({"grade", "cavity", "solid", "drawn", "lesions", "skull"}),
     parts=PARTS,
 )
