@@ -84,3 +84,26 @@ def test_bad_input_is_one_sentence_and_status_two() -> None:
         "tfmed: error: The zoo has no model 'brats_instance'. "
         "Nearest: brats_instance_seg, brats_semantic_seg."
     ]
+
+
+STOPPED = """
+import click, sys
+from tfmed import tools
+@click.command()
+def command():
+    raise KeyboardInterrupt
+tools.Commands.get_command = lambda self, ctx, name: command
+tools.main()
+"""
+
+
+def test_a_command_that_is_stopped_ends_as_shells_expect() -> None:
+    ran = subprocess.run([sys.executable, "-c", STOPPED, "zoo"], capture_output=True, text=True)
+    assert ran.returncode == 130
+    assert ran.stderr.strip() == "tfmed: error: stopped."
+
+
+def test_a_word_that_no_command_knows_is_a_usage_error() -> None:
+    ran = subprocess.run([sys.executable, "-m", "tfmed.tools", "zoo", "--no"], capture_output=True, text=True)
+    assert ran.returncode == 2
+    assert "No such option" in ran.stderr and "Usage:" in ran.stderr

@@ -58,14 +58,22 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Entry point: bad input, and files that can't be written, end with one sentence and exit status 2."""
+    """Entry point: bad input, and files that can't be written, end with one sentence and exit status 2.
+
+    Ctrl-C ends with 130, as shells expect of it, where a command doesn't end in a way of its own.
+    """
     # TensorFlow's remarks on missing GPUs are no news to the user of a command.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Faster wherever there is AVX2; TensorFlow itself turns it on for AVX-512 only.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     sys.meta_path.insert(0, QuietTensorFlow())
     try:
-        cli(prog_name="tfmed")
+        sys.exit(cli(prog_name="tfmed", standalone_mode=False))
+    except click.Abort:
+        _end("stopped.", 130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
     except TfmedError as error:
         _end(str(error))
     except OSError as error:
@@ -74,6 +82,6 @@ def main() -> None:
         _end(f"{error.filename}: {error.strerror}.")
 
 
-def _end(sentence: str) -> None:
+def _end(sentence: str, status: int = 2) -> None:
     click.echo(f"tfmed: error: {sentence}", err=True)
-    sys.exit(2)
+    sys.exit(status)

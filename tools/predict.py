@@ -14,6 +14,7 @@ EPILOG = """\b
 Examples:
   tfmed predict brats_instance_seg patient_017/ -o out
   tfmed predict brats_instance_seg --image flair=a.nii.gz --image t1c=b.nii.gz --mask brain.nii.gz -o out
+  tfmed predict brats_instance_seg --image flair=a.nii.gz#0 --image t1c=a.nii.gz#2 -o out  # one file
   tfmed predict brats_instance_seg BRATS2015_Testing --all -o out --labels brats2018
 
 \b
@@ -25,7 +26,13 @@ OUT gets the label map and the instance map on the study's own grid, instances.j
 @click.argument("name")
 @click.argument("study", required=False, type=click.Path(path_type=Path))
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder of the results.")
-@click.option("--image", "images", multiple=True, metavar="MODALITY=FILE", help="One modality's file.")
+@click.option(
+    "--image",
+    "images",
+    multiple=True,
+    metavar="MODALITY=FILE",
+    help="One modality's file; FILE#2: its third volume.",
+)
 @click.option("--mask", type=click.Path(path_type=Path), help="The brain, non-zero inside.")
 @click.option("--all", "every", is_flag=True, help="Predict every case under STUDY.")
 @click.option("--dataset", help="Name of the layout with --all, where it isn't recognised by itself.")

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import nibabel
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -11,6 +13,7 @@ from tests.inference.heads import make_study
 from tests.test_modality_guard import head, swapped
 from tfmed import io
 from tfmed.errors import TfmedError
+from tfmed.study import Volume
 from tfmed.tools import cli
 
 
@@ -62,6 +65,27 @@ def test_files_in_no_layout_are_given_by_modality(name: str, tmp_path: Path) -> 
     content = json.loads(done.stdout)
     assert content["modalities"] == ["flair", "t1c"]
     assert content == json.loads((tmp_path / "out/instances.json").read_text())
+
+
+def test_volumes_of_one_file_are_given_by_number(name: str, tmp_path: Path) -> None:
+    study = make_study()
+    stack = np.stack([study.images[modality].array for modality in ("flair", "t1", "t1c", "t2")], -1)
+    nibabel.save(nibabel.Nifti1Image(stack, study.images["flair"].affine), tmp_path / "four.nii.gz")
+    for modality in ("flair", "t1c"):
+        io.save(study.images[modality], tmp_path / f"{modality}.nii.gz")
+    four, apart = tmp_path / "four", tmp_path / "apart"
+    done = run(
+        name, f"--image=flair={four}.nii.gz#0", f"--image=t1c={four}.nii.gz#2", "-o", tmp_path / "a", "--json"
+    )
+    assert done.exit_code == 0, done.output
+    images = [f"--image={modality}={tmp_path}/{modality}.nii.gz" for modality in ("flair", "t1c")]
+    assert run(name, *images, "-o", apart).exit_code == 0
+    same = [io.load_labels(folder / "labels.nii.gz").array for folder in (tmp_path / "a", apart)]
+    np.testing.assert_array_equal(*same)
+    assert same[0].any()
+    beyond = run(name, f"--image=flair={four}.nii.gz#4", "-o", tmp_path / "b")
+    assert isinstance(beyond.exception, TfmedError)
+    assert "holds 4 volumes" in str(beyond.exception) and "four.nii.gz#0" in str(beyond.exception)
 
 
 def test_a_whole_archive_goes_on_after_failures_and_resumes(name: str, root: Path, tmp_path: Path) -> None:
@@ -139,7 +163,8 @@ def test_images_that_contradict_their_names_are_warned_of_and_predicted(
 ) -> None:
     study = swapped(head(0), "flair", "t2") if exchanged else head(0)
     for modality, volume in study.images.items():
-        io.save(volume, tmp_path / f"{modality}.nii.gz")
+        # At 3 mm it is as large as a brain.
+        io.save(Volume(volume.array, np.diag([3.0, 3, 3, 1])), tmp_path / f"{modality}.nii.gz")
     images = [f"--image={modality}={tmp_path}/{modality}.nii.gz" for modality in study.modalities]
     done = run(name, *images, "-o", tmp_path / "out", "--json")
     assert done.exit_code == 0, done.output

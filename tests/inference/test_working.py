@@ -1,8 +1,10 @@
 """The head as the study function takes it, and its labels back on the study's own grid."""
 
+import warnings
 from itertools import permutations, product
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -82,3 +84,17 @@ def test_what_is_found_beyond_the_grid_is_left_out(study: Study) -> None:
     assert restored.shape == study.shape
     assert restored[study.mask.array > 0].all()
     assert restored.sum() <= everything.sum()
+
+
+@pytest.mark.parametrize(
+    ("side", "words"), [(40, "less than a brain"), (90, None), (160, "more than a brain")]
+)
+def test_a_foreground_that_is_no_brain_is_doubted(side: int, words: str | None) -> None:
+    rng = np.random.default_rng(0)
+    array = np.zeros((170, 170, 170), np.float32)
+    array[5 : 5 + side, 5 : 5 + side, 5 : 5 + side] = rng.uniform(1, 2, (side,) * 3)
+    study = Study("block", {"flair": Volume(array, np.eye(4))})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        doubts = working_volume(study, ("flair",)).warnings
+    assert [words in doubt for doubt in doubts] == ([True] if words else [])

@@ -14,6 +14,7 @@ def open_study(source: Source, mask: str | Path | Volume | None = None, resample
 
     Args:
         source: a folder in a known layout that holds one case; files (or volumes) by modality; or a study.
+            ``FILE#2`` is the third volume of a file with a fourth axis.
         mask: the brain, non-zero inside, on the study's grid.
         resample: bring modalities that lie on other grids onto the first one's, instead of an error.
 
@@ -77,4 +78,9 @@ def _with_mask(study: Study, mask: str | Path | Volume, resample: bool) -> Study
 def _volume(source: str | Path | Volume) -> Volume:
     from tfmed import io
 
-    return source if isinstance(source, Volume) else io.load(source)
+    if isinstance(source, Volume):
+        return source
+    path, _, index = str(source).rpartition("#")
+    if path and index.isdecimal() and not Path(source).exists():
+        return io.load(path, int(index))
+    return io.load(source)

@@ -14,6 +14,8 @@ from tfmed.study import LabelMap, Study, Volume
 
 # A grid whose spacing is this close to 1 mm is taken as it is: resampling would cost more than it gives.
 SPACING_TOLERANCE = 0.02
+# Newborns' brains hold 350 ml; with less it is a part of a head, or no head.
+LEAST_ML = 300.0
 # Voxels of background around a study's box, so that there is some even where the box cuts through the head.
 RIM = 1
 
@@ -166,12 +168,17 @@ def _resampled(
 
 
 def _check_foreground(study: Study, name: str, inside: np.ndarray, affine: np.ndarray) -> list[str]:
-    """A sentence where the foreground is larger than a brain; TfmedError where there is none."""
+    """A sentence where the foreground is larger or smaller than a brain; TfmedError where there is none."""
     if not inside.any():
         one_value = f"one value only ({study.images[name].array.flat[0]})"
         found = one_value if study.mask is None else "no voxel inside the mask"
         raise TfmedError(f"Study {study.case_id}: {name} holds {found}; an image of a head is needed.")
     volume_ml = inside.sum() * geometry.voxel_volume_mm3(affine) / 1000
+    if volume_ml < LEAST_ML:
+        return [
+            f"Study {study.case_id}: the foreground of {name} holds {volume_ml:.0f} ml, less than a brain; "
+            "the model expects the whole of one."
+        ]
     if study.mask is not None or volume_ml <= BRAIN_ML:
         return []
     return [

@@ -160,7 +160,7 @@ def _checked_index(found: Header, path: Path, index: int | None) -> int | None:
     if index is None or not 0 <= index < found.shape[3]:
         raise TfmedError(
             f"{path} holds {found.shape[3]} volumes {found.shape}, name one by index=0 to "
-            f"{found.shape[3] - 1}. Received: index={index}"
+            f"{found.shape[3] - 1}, or by {path.name}#0 where files are named. Received: index={index}"
         )
     return index
 
