@@ -137,29 +137,29 @@ def grow(
 ) -> Growth:  # fmt: skip
     """Grows the core, then the oedema from its edge, in tissue ``codes`` of the coarse ``grid``.
 
-    ``depth``: mm below the brain's surface. ``lesion``, boolean [x,y,z]: what ``plan.outline`` is cut from;
-    it is drawn where there is none. ``push`` of the result is the displacement in mm, [3,x,y,z], by
-    which the core moves what surrounds it (outwards); it dies away at the skull.
+    ``depth``: mm below the brain's surface. ``lesion``, boolean [x,y,z], part of it in the ``room`` for a
+    core: what ``plan.outline`` is cut from; the outline is drawn where there is none. ``push`` of the result
+    is the displacement in mm, [3,x,y,z], by which the core moves what surrounds it (outwards); it dies away
+    at the skull.
     """
     seeds = _seeds(plan, codes, depth, rng) if lesion is None else np.argwhere(lesion)
     box = _reach(codes, seeds, plan, grid)
     local = codes[box]
     seeds = np.clip(seeds - [s.start for s in box], 0, np.array(local.shape) - 1)
-    oedema = None
     if plan.outline:
         given = None if lesion is None else lesion[box]
-        core, oedema = _outlined(plan, room(local, depth[box]), seeds, given, grid, rng)
+        core, whole = _outlined(plan, room(local, depth[box]), seeds, given, grid, rng)
     else:
-        core = _grown_core(plan, local, seeds, grid, rng)
-    if oedema is None:
-        oedema = _grown_oedema(plan, local, core, grid, rng) if plan.oedema_ml > 0 else core
+        core, whole = _grown_core(plan, local, seeds, grid, rng), None
+    if whole is None:
+        whole = _grown_oedema(plan, local, core, grid, rng) if plan.oedema_ml > 0 else core
     push = _push(core, plan, grid) * np.clip(depth[box] / 14, 0, 1)
     where = np.argwhere(core) if core.any() else np.array([np.array(core.shape) // 2])
     offset = np.array([s.start for s in box]) - (np.array(grid.shape) - 1) / 2
     direction = rng.normal(size=3)
     return Growth(
         _spread_out(signed_distance(core, grid.spacing_mm), box, grid, -40),
-        _spread_out(signed_distance(oedema, grid.spacing_mm), box, grid, -40),
+        _spread_out(signed_distance(whole, grid.spacing_mm), box, grid, -40),
         np.stack([_spread_out(p, box, grid, 0) for p in push]),
         direction / np.linalg.norm(direction),
         (where.mean(0) + offset) * grid.spacing_mm,

@@ -41,16 +41,12 @@ def trimmed(lesion: np.ndarray, voxels: float, rng: np.random.Generator) -> np.n
 
 
 def inner_places(outline: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """``n`` of the deeper half of an outline's voxels, index [n,3]; none where it is empty."""
+    """``n`` of the deeper half of an outline's voxels (there is at least one), index [n,3]."""
     from scipy import ndimage
 
     depth = ndimage.distance_transform_edt(outline)
-    places = (
-        np.argwhere(outline & (depth >= np.median(depth[outline])))
-        if outline.any()
-        else np.zeros((0, 3), int)
-    )
-    return places[rng.integers(len(places), size=n)] if len(places) else places
+    places = np.argwhere(outline & (depth >= np.median(depth[outline])))
+    return places[rng.integers(len(places), size=n)]
 
 
 def _most(score: np.ndarray, room: np.ndarray, voxels: float) -> np.ndarray:
